@@ -1,0 +1,198 @@
+/**
+ * The layout and the import rule: a folder imports only what stands above it.
+ * A file this test does not know fails it, so the map stays true.
+ */
+
+import { assert, assertEquals } from "../driver/std.ts";
+
+const root = new URL("..", import.meta.url);
+
+/** Parts of the tree in reading order, and what each may import besides itself. */
+const PARTS: readonly {
+  readonly name: string;
+  readonly files: RegExp;
+  readonly mayImport: readonly string[];
+}[] = [
+  { name: "words", files: /^driver\/[a-z0-9_]+(\.d)?\.ts$/, mayImport: [] },
+  {
+    name: "loop",
+    files: /^driver\/loop\/[a-z0-9_]+\.ts$/,
+    mayImport: ["words"],
+  },
+  {
+    name: "class",
+    files: /^driver\/class\/[a-z0-9_]+\/[a-z0-9_]+\.ts$/,
+    mayImport: ["words", "loop"],
+  },
+  {
+    name: "web",
+    files: /^driver\/web\/[a-z0-9_]+\.ts$/,
+    mayImport: ["words", "loop"],
+  },
+  {
+    name: "sim",
+    files: /^driver\/sim\/(devices\/)?[a-z0-9_]+\.ts$/,
+    mayImport: ["words", "loop", "class"],
+  },
+  {
+    name: "ffi",
+    files: /^ffi\/[a-z0-9_]+\.ts$/,
+    mayImport: ["words", "loop"],
+  },
+  {
+    name: "linux",
+    files: /^ffi\/linux\/[a-z0-9_]+\.ts$/,
+    mayImport: ["words", "loop", "sim", "policy"],
+  },
+  {
+    name: "policy",
+    files: /^driver\/host\/sandbox_policy[a-z_]*\.ts$/,
+    mayImport: ["words"],
+  },
+  {
+    name: "host",
+    files: /^driver\/host\/([a-z0-9_]+\/)?[a-z0-9_]+\.ts$/,
+    mayImport: ["words", "loop", "policy"],
+  },
+  {
+    name: "module",
+    files: /^mod\.ts$/,
+    mayImport: [
+      "words",
+      "loop",
+      "class",
+      "web",
+      "sim",
+      "ffi",
+      "linux",
+      "policy",
+      "host",
+    ],
+  },
+  { name: "cli", files: /^cli\.ts$/, mayImport: ["module", "words", "host"] },
+];
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"/g;
+const BARE_IMPORT = /(?:^|\n)import\s+"([^"]+)"/g;
+
+/** Every TypeScript file that is published, as paths from the root. */
+async function sourceFiles(): Promise<string[]> {
+  const files: string[] = [];
+  async function walk(folder: string): Promise<void> {
+    for await (const entry of Deno.readDir(new URL(folder, root))) {
+      const path = `${folder}${entry.name}`;
+      if (entry.isDirectory) await walk(`${path}/`);
+      else if (path.endsWith(".ts")) files.push(path);
+    }
+  }
+  for (const folder of ["driver/", "ffi/"]) await walk(folder);
+  for await (const entry of Deno.readDir(root)) {
+    if (entry.isFile && entry.name.endsWith(".ts")) files.push(entry.name);
+  }
+  return files.sort();
+}
+
+function partOf(path: string): string | undefined {
+  return PARTS.find((part) => part.files.test(path))?.name;
+}
+
+/** Where a relative import leads, as a path from the root. */
+function resolve(from: string, specifier: string): string {
+  return new URL(specifier, new URL(from, "file:///")).pathname.slice(1);
+}
+
+function importsOf(source: string): string[] {
+  const found = [...source.matchAll(IMPORT), ...source.matchAll(BARE_IMPORT)];
+  return found.map((match) => match[1] ?? "");
+}
+
+Deno.test("Every source file has a place in the layout", async () => {
+  const strangers = (await sourceFiles()).filter((path) =>
+    partOf(path) === undefined
+  );
+  assertEquals(strangers, []);
+});
+
+Deno.test("Imports point one way", async () => {
+  const wrong: string[] = [];
+  for (const path of await sourceFiles()) {
+    const part = PARTS.find((candidate) => candidate.files.test(path));
+    if (part === undefined) continue;
+    const source = await Deno.readTextFile(new URL(path, root));
+    for (const specifier of importsOf(source)) {
+      if (!specifier.startsWith(".")) continue;
+      const target = resolve(path, specifier);
+      const to = partOf(target);
+      const isAllowed = to === part.name ||
+        part.mayImport.includes(to ?? "nowhere");
+      if (!isAllowed) wrong.push(`${path} imports ${target}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("Only the typed face imports packages, and only node: built-ins besides", async () => {
+  const wrong: string[] = [];
+  for (const path of await sourceFiles()) {
+    if (path === "driver/std.ts") continue;
+    const source = await Deno.readTextFile(new URL(path, root));
+    for (const specifier of importsOf(source)) {
+      const isLocal = specifier.startsWith(".") ||
+        specifier.startsWith("node:");
+      if (!isLocal) wrong.push(`${path} imports ${specifier}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("Deno.dlopen is said in ffi only", async () => {
+  const wrong: string[] = [];
+  for (const path of await sourceFiles()) {
+    if (path.startsWith("ffi/")) continue;
+    const source = await Deno.readTextFile(new URL(path, root));
+    if (/\bDeno\.dlopen\(/.test(source)) wrong.push(path);
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("The top level holds what was agreed and nothing else", async () => {
+  const agreed = new Set([
+    ".ci",
+    ".git",
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "README.md",
+    "SECURITY.md",
+    "cli.ts",
+    "deno.json",
+    "deno.lock",
+    "docs",
+    "driver",
+    "ffi",
+    "mod.ts",
+    "node_modules",
+    "tests",
+  ]);
+  for await (const entry of Deno.readDir(root)) {
+    const isKnown = agreed.has(entry.name) || /\.log(\.\d)?$/.test(entry.name);
+    assert(isKnown, `${entry.name} is not part of the layout`);
+  }
+});
+
+Deno.test("No source names a registry's host or is left unfinished", async () => {
+  // Spelled apart, so that this file does not find itself.
+  const marks = [
+    "TO" + "DO",
+    "FIX" + "ME",
+    "registry." + "npmjs",
+    "dl.deno." + "land",
+  ];
+  for (const path of await sourceFiles()) {
+    const source = await Deno.readTextFile(new URL(path, root));
+    for (const mark of marks) {
+      assert(!source.includes(mark), `${path} contains ${mark}`);
+    }
+  }
+});
