@@ -1,0 +1,67 @@
+/**
+ * Lines out of a stream of bytes, bounded.
+ *
+ * @module
+ */
+
+import { MAX_FRAME_BYTES } from "../limits.ts";
+import { WireError } from "./wire_check.ts";
+
+const NEWLINE = 0x0a;
+
+/**
+ * Cuts a byte stream into lines of at most MAX_FRAME_BYTES, whatever the sizes
+ * of the pieces that come in.
+ */
+export class LineSplitter {
+  #parts: Uint8Array[] = [];
+  #lengthBytes = 0;
+
+  /**
+   * Takes a piece and gives the lines it completes, without their newlines.
+   *
+   * @throws {WireError} `tooLong`; what was held is dropped with it.
+   */
+  *push(piece: Uint8Array): Generator<Uint8Array> {
+    let start = 0;
+    for (
+      let end = piece.indexOf(NEWLINE);
+      end >= 0;
+      end = piece.indexOf(NEWLINE, start)
+    ) {
+      this.#hold(piece.subarray(start, end));
+      start = end + 1;
+      yield this.#take();
+    }
+    this.#hold(piece.slice(start));
+  }
+
+  /** Bytes of the line that is not complete yet. */
+  get heldBytes(): number {
+    return this.#lengthBytes;
+  }
+
+  #hold(part: Uint8Array): void {
+    if (part.length === 0) return;
+    this.#parts.push(part);
+    this.#lengthBytes += part.length;
+    if (this.#lengthBytes < MAX_FRAME_BYTES) return;
+    this.#take();
+    throw new WireError(
+      "tooLong",
+      `Cannot read a frame: longer than ${MAX_FRAME_BYTES} bytes`,
+    );
+  }
+
+  #take(): Uint8Array {
+    const line = new Uint8Array(this.#lengthBytes);
+    let at = 0;
+    for (const part of this.#parts) {
+      line.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [];
+    this.#lengthBytes = 0;
+    return line;
+  }
+}
