@@ -20,6 +20,8 @@ export const MAX_TEXT_BYTES = 1024 * 1024;
 /** Transfers of one answer: MAX_MESSAGE_BYTES in pieces of one 512-byte packet. */
 export const MAX_TRANSFERS_PER_MESSAGE = 65_536;
 
+/** Time of one message as a whole: MAX_MESSAGE_BYTES at full speed's real rate, several times over. */
+export const MESSAGE_TIME_MAX_MS = 600_000;
 /** Time limit of one bulk transfer, unless the caller says otherwise. */
 export const MESSAGE_TIMEOUT_MS = 5_000;
 /** Time limit of a class request. USB 2.0, 9.2.6.4 allows 5 s; an instrument that needs 2 s is stuck. */
@@ -28,9 +30,13 @@ export const REQUEST_TIMEOUT_MS = 2_000;
 export const STATUS_BYTE_TIMEOUT_MS = 2_000;
 /** Requests for a status byte while the interrupt endpoint is busy. */
 export const STATUS_BYTE_ATTEMPTS = 10;
+/** Notifications looked at while waiting for one answer: a device that floods must not hold us. */
+export const NOTIFICATIONS_PER_ANSWER_MAX = 256;
 /** Waiters for status bytes: one for each tag that is in use at a time. */
 export const STATUS_BYTE_WAITERS = 16;
 
+/** Buffer of one such read: no device of this class holds more in its endpoint. */
+export const DRAIN_BUFFER_BYTES = 16 * 1024;
 /** One read while the bulk IN endpoint is drained. */
 export const DRAIN_READ_TIMEOUT_MS = 300;
 /** Reads in one recovery, each one counted whatever it gave. */

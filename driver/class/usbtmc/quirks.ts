@@ -46,7 +46,6 @@ export interface QuirkEntry {
 const RIGOL: UsbtmcQuirks = {
   headerOnce: true,
   noShortPacket: true,
-  sizeUnreliable: true,
   trailingNuls: true,
 };
 
