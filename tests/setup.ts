@@ -3,7 +3,7 @@
  * package manager: shows the command, runs it where it may (root, or sudo
  * without a password), else ends with the exact line to type.
  *
- *     deno run --allow-all tests/setup.ts demo|test|bench
+ *     deno run --allow-all tests/setup.ts demo|test|bench|lab
  */
 
 /** A package manager: how to ask whether a package is there, and how to install. */
@@ -155,10 +155,28 @@ const BENCH: readonly Need[] = [
   },
 ];
 
+const debian = (name: string): Need["names"] => ({
+  apt: name,
+  dnf: "",
+  pacman: "",
+  apk: "",
+});
+
+/** The guest is made of Debian's packages, by Debian's tools. */
+const LAB: readonly Need[] = [
+  { why: "the lab's machine", names: debian("qemu-system-x86") },
+  { why: "the guest's root image", names: debian("erofs-utils") },
+  { why: "the guest's first file system", names: debian("cpio") },
+  { why: "the guest's kernel modules", names: debian("kmod") },
+  { why: "strip, for the guest's modules", names: debian("binutils") },
+  { why: "the guest's kernel is packed", names: debian("xz-utils") },
+];
+
 const SETS: Readonly<Record<string, readonly Need[]>> = {
   demo: DEMO,
   test: TEST,
   bench: BENCH,
+  lab: LAB,
 };
 
 async function run(
