@@ -1,0 +1,220 @@
+/**
+ * The kernel's side of seccomp user notification: receives the system calls of
+ * clients and answers them.
+ *
+ * @module
+ */
+
+import type { Answer } from "../../driver/sim/usbfs_contract.ts";
+import type { WaitingCall } from "./virtual_bus_client_memory.ts";
+import { type Libc, O } from "./virtual_bus_libc.ts";
+
+/** Requests on a listener. Linux, include/uapi/linux/seccomp.h. */
+const NOTIF_RECV = 0xc0502100n;
+const NOTIF_SEND = 0xc0182101n;
+const NOTIF_ID_VALID = 0x40082102n;
+const NOTIF_ADDFD = 0x40182103n;
+
+const CONTINUE = 1;
+const ADDFD_SETFD_AND_SEND = 3;
+
+/** Linux, include/uapi/asm-generic/poll.h. */
+const POLLIN = 0x1;
+const POLLERR_HUP_NVAL = 0x38;
+/** `struct pollfd`, in bytes. */
+const POLL_BYTES = 8;
+
+/** A system call that waits for an answer. */
+export class NotifiedCall implements WaitingCall {
+  readonly #listener: NotificationListener;
+  readonly #request: DataView<ArrayBuffer>;
+
+  /** `request` is a `struct seccomp_notif`. */
+  constructor(
+    listener: NotificationListener,
+    request: DataView<ArrayBuffer>,
+  ) {
+    this.#listener = listener;
+    this.#request = request;
+  }
+
+  /** Names it towards the kernel. */
+  get id(): bigint {
+    return this.#request.getBigUint64(0, true);
+  }
+
+  get thread(): number {
+    return this.#request.getUint32(8, true);
+  }
+
+  /** Number of the system call. */
+  get number(): number {
+    return this.#request.getInt32(16, true);
+  }
+
+  /** One of its six arguments, whole. */
+  argument(index: number): bigint {
+    return this.#request.getBigUint64(32 + 8 * index, true);
+  }
+
+  /** The low 32 bits of an argument: a descriptor, flags, a request number. */
+  argument32(index: number): number {
+    return this.#request.getUint32(32 + 8 * index, true);
+  }
+
+  isWaiting(): boolean {
+    return this.#listener.isWaiting(this.id);
+  }
+}
+
+/** A listener and what is watched with it. Closing twice is a no-op. */
+export class NotificationListener implements Disposable {
+  readonly #libc: Libc;
+  readonly #descriptor: number;
+  readonly #wake: number;
+  readonly #timeout = new BigInt64Array(2);
+  #isOpen = true;
+
+  /** Takes the listener's descriptor over; `lingerUs` as in NotifyOptions. */
+  constructor(libc: Libc, descriptor: number, lingerUs: number) {
+    this.#libc = libc;
+    this.#descriptor = descriptor;
+    this.#wake = libc.symbols.eventfd(0, O.CLOEXEC | O.NONBLOCK);
+    this.#timeout[1] = BigInt(lingerUs) * 1000n; // struct timespec
+  }
+
+  /** Waits a moment, on this thread, for a call or an end of one of the pipes; says whether there is one. */
+  linger(pipes: readonly number[]): boolean {
+    const polled = this.#polled(pipes);
+    const count = BigInt(polled.byteLength / POLL_BYTES);
+    // SAFETY: both buffers are ours and whole; no signal mask.
+    return this.#libc.symbols.ppoll(polled, count, this.#timeout, 0n) > 0;
+  }
+
+  /** Waits, off this thread, for a call, an end of one of the pipes, or `close()`. */
+  async park(pipes: readonly number[]): Promise<void> {
+    const polled = this.#polled(pipes);
+    const count = BigInt(polled.byteLength / POLL_BYTES);
+    // SAFETY: the buffer is referred to by this frame until the call is over.
+    await this.#libc.symbols.pollParked(polled, count, -1);
+  }
+
+  /** The pipes, of those given, whose last writer is gone. Does not wait. */
+  ended(pipes: readonly number[]): ReadonlySet<number> {
+    const polled = this.#polled(pipes);
+    const count = BigInt(polled.byteLength / POLL_BYTES);
+    // SAFETY: a whole array of struct pollfd of ours.
+    this.#libc.symbols.poll(polled, count, 0);
+    return new Set(
+      pipes.filter((_, index) =>
+        (polled.getInt16((index + 2) * POLL_BYTES + 6, true) &
+          POLLERR_HUP_NVAL) !== 0
+      ),
+    );
+  }
+
+  /** What the listener itself has: a call to receive, or no client left. */
+  state(): "call" | "quiet" | "noClients" {
+    const polled = this.#polled([]);
+    // SAFETY: as above.
+    this.#libc.symbols.poll(polled, 1n, 0);
+    const events = polled.getInt16(6, true);
+    if ((events & POLLIN) !== 0) return "call";
+    return (events & POLLERR_HUP_NVAL) !== 0 ? "noClients" : "quiet";
+  }
+
+  /** The next call; `undefined` when its thread was killed meanwhile. */
+  receive(): NotifiedCall | undefined {
+    const request = new DataView(new ArrayBuffer(80)); // struct seccomp_notif
+    // SAFETY: the whole structure, zeroed as the kernel demands, for the call.
+    const result = this.#ioctl(NOTIF_RECV, request);
+    return result < 0 ? undefined : new NotifiedCall(this, request);
+  }
+
+  /** Whether a call still waits for its answer. */
+  isWaiting(id: bigint): boolean {
+    const box = BigUint64Array.of(id);
+    // SAFETY: eight bytes of ours are read.
+    return this.#isOpen && this.#ioctl(NOTIF_ID_VALID, box) === 0;
+  }
+
+  /** Answers a call. One whose client is gone is nobody's. */
+  answer(call: NotifiedCall, [result, errno]: Answer): void {
+    this.#send(call.id, errno === 0 ? result : 0, -errno, 0);
+  }
+
+  /** Lets the client make the call itself. */
+  pass(call: NotifiedCall): void {
+    this.#send(call.id, 0, 0, CONTINUE);
+  }
+
+  /**
+   * Answers a call with a new descriptor of the client's, a copy of ours.
+   * Gives `false`, and does not answer, when the client cannot have it.
+   */
+  give(
+    call: NotifiedCall,
+    ours: number,
+    options: { readonly descriptor: number; readonly closeOnExec: boolean },
+  ): boolean {
+    const { descriptor, closeOnExec } = options;
+    const request = new DataView(new ArrayBuffer(24)); // struct seccomp_notif_addfd
+    request.setBigUint64(0, call.id, true);
+    request.setUint32(8, ADDFD_SETFD_AND_SEND, true);
+    request.setUint32(12, ours, true);
+    request.setUint32(16, descriptor, true);
+    request.setUint32(20, closeOnExec ? O.CLOEXEC : 0, true);
+    // SAFETY: the whole structure, for the call.
+    return this.#ioctl(NOTIF_ADDFD, request) >= 0;
+  }
+
+  /** Ends `park`. */
+  wake(): void {
+    const one = BigUint64Array.of(1n);
+    // SAFETY: eight bytes of ours are read.
+    if (this.#isOpen) this.#libc.symbols.write(this.#wake, one, 8n);
+  }
+
+  /** Closes the listener: calls that wait, and later ones, fail with ENOSYS. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#libc.symbols.close(this.#descriptor);
+    this.#libc.symbols.close(this.#wake);
+  }
+
+  /** Closes the listener at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #send(id: bigint, result: number, error: number, flags: number): void {
+    if (!this.#isOpen) return;
+    const response = new DataView(new ArrayBuffer(24)); // struct seccomp_notif_resp
+    response.setBigUint64(0, id, true);
+    response.setBigInt64(8, BigInt(result), true);
+    response.setInt32(16, error, true);
+    response.setUint32(20, flags, true);
+    this.#ioctl(NOTIF_SEND, response);
+  }
+
+  #ioctl(request: bigint, argument: ArrayBufferView<ArrayBuffer>): number {
+    // SAFETY: callers pass the structure the request names, whole and ours.
+    return this.#libc.symbols.ioctl(
+      this.#descriptor,
+      request,
+      argument as Uint8Array<ArrayBuffer>,
+    );
+  }
+
+  #polled(pipes: readonly number[]): DataView<ArrayBuffer> {
+    const view = new DataView(new ArrayBuffer((pipes.length + 2) * POLL_BYTES));
+    const watched = [this.#descriptor, this.#wake, ...pipes];
+    watched.forEach((descriptor, index) => {
+      view.setInt32(index * POLL_BYTES, descriptor, true);
+      // Ends are reported unasked.
+      view.setInt16(index * POLL_BYTES + 4, index < 2 ? POLLIN : 0, true);
+    });
+    return view;
+  }
+}

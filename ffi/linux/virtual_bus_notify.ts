@@ -1,0 +1,304 @@
+/**
+ * Transport B of the virtual bus: a client runs in namespaces that show it the
+ * bus's `/sys`, under a seccomp filter that hands its opens of device nodes,
+ * and what it does with them, to us. Reaches static programs, raw system calls
+ * and a sandboxed driver on an inherited descriptor. Needs unprivileged user
+ * namespaces and Linux 5.14.
+ *
+ * @module
+ */
+
+import { assert } from "../../driver/assert.ts";
+import { UsbError } from "../../driver/errors.ts";
+import type { BusNode } from "../../driver/sim/usbfs_contract.ts";
+import { type Abi, abiOf, COMMON_CALLS } from "./virtual_bus_abi.ts";
+import { HELLO_BYTES } from "./virtual_bus_launch.ts";
+import { type Libc, openLibc } from "./virtual_bus_libc.ts";
+import { NotificationListener } from "./virtual_bus_listener.ts";
+import { Notifier } from "./virtual_bus_notifier.ts";
+import {
+  type BusTransport,
+  type ClientCommand,
+  ClientProcess,
+  commandOptions,
+} from "./virtual_bus_process.ts";
+import { TemporaryRoot } from "./virtual_bus_root.ts";
+import {
+  addToTree,
+  changeInTree,
+  makeEmptyTree,
+  removeFromTree,
+} from "./virtual_bus_tree.ts";
+import { encodeUevent, type UeventAction } from "./virtual_bus_uevent.ts";
+
+/** How to show a bus by seccomp notification. */
+export interface NotifyOptions {
+  /**
+   * How long to wait for the next call on the event loop's own thread after
+   * each answer, in microseconds. Trades processor time of this process for a
+   * third of the latency. 0 to LINGER_US_MAX, default 100.
+   */
+  readonly lingerUs?: number;
+  /**
+   * The command that calls `becomeClient` with its arguments DOOR, SYS and the
+   * client's command; for programs that do not run from source.
+   */
+  readonly launcher?: readonly string[];
+}
+
+/** Longer, and timers of this process would be late. */
+export const LINGER_US_MAX = 1000;
+const LINGER_US = 100;
+
+/** A client and what the bus has of it. */
+interface Peer {
+  readonly notifier: Notifier;
+  readonly netlink: number;
+  readonly process: ClientProcess;
+}
+
+/** A bus as clients under a seccomp filter see it. Closing twice is a no-op. */
+export class NotifyTransport implements BusTransport {
+  readonly name = "notify";
+  readonly #abi: Abi;
+  readonly #libc: Libc;
+  readonly #root: TemporaryRoot;
+  readonly #lingerUs: number;
+  readonly #launcher: readonly string[];
+  readonly #nodes = new Map<string, BusNode>();
+  readonly #peers = new Set<Peer>();
+  #doors = 0;
+  #sequence = 0;
+  #isOpen = true;
+
+  /**
+   * Makes a temporary directory.
+   *
+   * @throws {RangeError} When `lingerUs` is out of range.
+   * @throws {UsbError} `notSupported`, `access`, `library`.
+   */
+  constructor(options: NotifyOptions = {}) {
+    const lingerUs = options.lingerUs ?? LINGER_US;
+    if (!(lingerUs >= 0 && lingerUs <= LINGER_US_MAX)) {
+      throw new RangeError(
+        `Cannot linger for ${lingerUs} us: it must be 0 to ${LINGER_US_MAX}`,
+      );
+    }
+    this.#abi = abiOf(Deno.build.arch);
+    this.#lingerUs = lingerUs;
+    this.#launcher = options.launcher ?? sourceLauncher();
+    this.#libc = openLibc();
+    this.#root = TemporaryRoot.create();
+    makeEmptyTree(this.#root.path);
+  }
+
+  /** Open files of all clients. */
+  get openFiles(): number {
+    return [...this.#peers]
+      .reduce((sum, peer) => sum + peer.notifier.openFiles, 0);
+  }
+
+  async spawn(command: ClientCommand): Promise<ClientProcess> {
+    assert(this.#isOpen, "The transport is closed");
+    const path = `${this.#root.path}/door${++this.#doors}`;
+    const door = Deno.listen({ transport: "unix", path });
+    const [program = "", ...launcher] = this.#launcher;
+    const sys = `${this.#root.path}/sys`;
+    const args = ["-rmn", program, ...launcher, path, sys, command.program];
+    // Without it libudev discards uevents of devices it cannot check.
+    const environment = { SYSTEMD_DEVICE_VERIFY_SYSFS: "0" };
+    const child = new Deno.Command("unshare", {
+      args: [...args, ...(command.args ?? [])],
+      ...commandOptions(command, environment),
+    }).spawn();
+    try {
+      using connection = await firstOf(door, child, command.program);
+      return await this.#adopt(child, connection);
+    } catch (error) {
+      await new ClientProcess(child, () => {})[Symbol.asyncDispose]();
+      throw error;
+    } finally {
+      door.close();
+    }
+  }
+
+  plugged(node: BusNode): void {
+    if (!this.#isOpen) return;
+    this.#nodes.set(node.nodePath, node);
+    addToTree(this.#root.path, node);
+    this.#announce("add", node);
+  }
+
+  unplugged(node: BusNode, killTransfers: () => void): void {
+    this.#nodes.delete(node.nodePath);
+    killTransfers();
+    if (!this.#isOpen) return;
+    removeFromTree(this.#root.path, node);
+    this.#announce("remove", node);
+  }
+
+  changed(path: string, content: string): void {
+    if (this.#isOpen) changeInTree(this.#root.path, path, content);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    const processes = [...this.#peers].map((peer) => peer.process);
+    await Promise.all(
+      processes.map((process) => process[Symbol.asyncDispose]()),
+    );
+    this.#root.close();
+    this.#libc.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Takes the client's descriptors, begins to serve it and lets it start. */
+  async #adopt(
+    child: Deno.ChildProcess,
+    connection: Deno.UnixConn,
+  ): Promise<ClientProcess> {
+    const hello = new DataView(await readExactly(connection, HELLO_BYTES));
+    const [process, listener, netlink] = [0, 4, 8]
+      .map((at) => hello.getInt32(at, true)) as [number, number, number];
+    const theirs = this.#takeDescriptors(process, [listener, netlink]);
+    const notifier = new Notifier({
+      abi: this.#abi,
+      libc: this.#libc,
+      listener: new NotificationListener(
+        this.#libc,
+        theirs[0],
+        this.#lingerUs,
+      ),
+      nodeAt: (path) => this.#nodes.get(path),
+      lingers: this.#lingerUs > 0,
+    });
+    const running = notifier.run();
+    const peer: Peer = {
+      notifier,
+      netlink: theirs[1],
+      process: new ClientProcess(child, async () => {
+        notifier.stop();
+        await running;
+        this.#peers.delete(peer);
+        this.#libc.symbols.close(theirs[1]);
+      }),
+    };
+    this.#peers.add(peer);
+    await connection.write(new Uint8Array(1));
+    return peer.process;
+  }
+
+  /** Copies descriptors of the launching process. */
+  #takeDescriptors(
+    process: number,
+    descriptors: readonly [number, number],
+  ): [number, number] {
+    const { syscall, close } = this.#libc.symbols;
+    // SAFETY: numbers only.
+    const handle = syscall(
+      BigInt(COMMON_CALLS.pidfdOpen),
+      BigInt(process),
+      0n,
+      0n,
+    );
+    const take = (descriptor: number): number =>
+      Number(syscall(
+        BigInt(COMMON_CALLS.pidfdGetfd),
+        handle,
+        BigInt(descriptor),
+        0n,
+      ));
+    const taken: [number, number] = [
+      take(descriptors[0]),
+      take(descriptors[1]),
+    ];
+    close(Number(handle));
+    if (taken[0] >= 0 && taken[1] >= 0) return taken;
+    for (const descriptor of taken) if (descriptor >= 0) close(descriptor);
+    throw notSupported(
+      descriptors[0] < 0
+        ? "the kernel refused a filter with a listener"
+        : "the kernel does not let us take the listener over",
+    );
+  }
+
+  /** Multicasts in the network namespace of each client, as udevd does. */
+  #announce(action: UeventAction, node: BusNode): void {
+    const sequence = ++this.#sequence;
+    const { properties } = node;
+    const message = encodeUevent({ action, properties, sequence });
+    const [AF_NETLINK, UDEV_GROUP, MSG_DONTWAIT] = [16, 2, 0x40];
+    const address = new Uint8Array(new ArrayBuffer(12)); // struct sockaddr_nl
+    address[0] = AF_NETLINK;
+    address[8] = UDEV_GROUP;
+    for (const { netlink } of this.#peers) {
+      // SAFETY: both buffers are ours, with their lengths.
+      this.#libc.symbols.sendto(
+        netlink,
+        message,
+        BigInt(message.length),
+        MSG_DONTWAIT,
+        address,
+        address.length,
+      );
+    }
+  }
+}
+
+/** The launching half as a program of its own, run from source. */
+function sourceLauncher(): string[] {
+  const script = new URL("./virtual_bus_launch.ts", import.meta.url);
+  const flags = ["--quiet", "--no-prompt", "--no-config", "--no-lock"];
+  return [
+    Deno.execPath(),
+    "run",
+    ...flags,
+    "--cached-only",
+    "--allow-all",
+    script.href,
+  ];
+}
+
+/** The launcher's connection. Without namespaces it ends before it connects. */
+async function firstOf(
+  door: Deno.UnixListener,
+  child: Deno.ChildProcess,
+  program: string,
+): Promise<Deno.UnixConn> {
+  const connection = door.accept();
+  const first = await Promise.race([connection, child.status]);
+  if ("code" in first) {
+    connection.catch(() => {});
+    throw notSupported(
+      `the launcher of ${program} ended with exit code ${first.code}`,
+    );
+  }
+  return first;
+}
+
+async function readExactly(
+  connection: Deno.Conn,
+  lengthBytes: number,
+): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(lengthBytes);
+  for (let at = 0; at < lengthBytes;) {
+    const count = await connection.read(bytes.subarray(at));
+    if (count === null) throw notSupported("the launcher ended");
+    at += count;
+  }
+  return bytes.buffer;
+}
+
+function notSupported(reason: string): UsbError {
+  return new UsbError({
+    code: "notSupported",
+    operation: "start a client of the virtual bus by seccomp notification",
+    reason,
+    advice:
+      "It needs unprivileged user namespaces and Linux 5.14; use the preload transport otherwise",
+  });
+}
