@@ -1,0 +1,19 @@
+/**
+ * All commands of `driverspace`, in the order of its help.
+ *
+ * @module
+ */
+
+import type { Command } from "./command.ts";
+import { doctorCommand } from "./doctor_command.ts";
+import { driversCommand } from "./drivers_command.ts";
+import { listCommand } from "./list_command.ts";
+import { udevCommand } from "./udev_command.ts";
+
+/** Every command. */
+export const COMMANDS: readonly Command[] = [
+  listCommand,
+  doctorCommand,
+  driversCommand,
+  udevCommand,
+];

@@ -1,0 +1,115 @@
+/**
+ * Exit codes of `driverspace`, all in one place. `driverspace help exit-codes`
+ * prints this table.
+ *
+ * @module
+ */
+
+import type { UsbErrorCode } from "../../errors.ts";
+import type { ExitClass } from "../exit_class.ts";
+
+/** Codes above 2 are those of BSD's sysexits where one fits. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  /** EX_UNAVAILABLE. */
+  unavailable: 69,
+  /** EX_SOFTWARE. */
+  fault: 70,
+  /** EX_OSFILE. */
+  library: 72,
+  /** EX_CANTCREAT. */
+  cannotCreateLog: 73,
+  /** EX_IOERR. */
+  io: 74,
+  /** EX_TEMPFAIL. */
+  busy: 75,
+  /** EX_PROTOCOL. */
+  protocol: 76,
+  /** EX_NOPERM. */
+  permission: 77,
+  /** EX_CONFIG. */
+  config: 78,
+  /** 128 and SIGINT's number: a second Ctrl-C. */
+  interrupted: 130,
+} as const;
+
+/** A code `driverspace` ends with. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What each code means, for people and scripts. */
+export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
+  0: "Done, or stopped in order",
+  1: "Failed for a reason without a code of its own, or a check of doctor failed",
+  2: "Wrong usage: unknown command, flag or argument",
+  69: "No such device, more than one that fits, or the device is gone",
+  70: "The driver failed: see the log for class and reason",
+  72: "libusb is missing or too old",
+  73: "The log cannot be written where it was asked for",
+  74: "A transfer failed: bus error, stall, time limit",
+  75: "Busy: the interface is held by a kernel driver or another process",
+  76: "The device broke its protocol",
+  77: "Permission: the node, the runtime's flags, or the sandbox refused",
+  78: "Configuration: unknown driver or device, wrong option",
+  130: "Interrupted a second time and killed",
+};
+
+/** A command that ends with a sentence on stderr and a code. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  /** What the process ends with. */
+  readonly code: ExitCode;
+  /** What to do next. */
+  readonly advice: string | undefined;
+
+  /** Makes an error from its code, its sentence and the next step. */
+  constructor(code: ExitCode, message: string, advice?: string) {
+    super(message);
+    this.code = code;
+    this.advice = advice;
+  }
+}
+
+/** The code for a failure of the world. */
+export function exitCodeOfUsbError(code: UsbErrorCode): ExitCode {
+  return USB_CODES[code];
+}
+
+/** The code for the end of a driver that will not be started again. */
+export function exitCodeOfClass(exitClass: ExitClass): ExitCode {
+  return CLASS_CODES[exitClass];
+}
+
+const USB_CODES: Readonly<Record<UsbErrorCode, ExitCode>> = {
+  access: EXIT.permission,
+  noDevice: EXIT.unavailable,
+  notFound: EXIT.unavailable,
+  busy: EXIT.busy,
+  timedOut: EXIT.io,
+  cancelled: EXIT.io,
+  stall: EXIT.io,
+  overflow: EXIT.io,
+  io: EXIT.io,
+  noMemory: EXIT.io,
+  notSupported: EXIT.failed,
+  protocol: EXIT.protocol,
+  library: EXIT.library,
+  state: EXIT.failed,
+  invalidParameter: EXIT.failed,
+};
+
+const CLASS_CODES: Readonly<Record<ExitClass, ExitCode>> = {
+  "clean": EXIT.done,
+  "device-gone": EXIT.unavailable,
+  "config": EXIT.config,
+  "permission": EXIT.permission,
+  "fault": EXIT.fault,
+  "native-crash": EXIT.fault,
+  "out-of-memory": EXIT.fault,
+  "sandbox-kill": EXIT.fault,
+  "start-crash": EXIT.fault,
+  "hang": EXIT.fault,
+  "protocol": EXIT.protocol,
+  "killed": EXIT.interrupted,
+};

@@ -1,0 +1,57 @@
+/**
+ * Standard output, standard error and signals of this process.
+ *
+ * @module
+ */
+
+import { systemClock } from "../system_clock.ts";
+import type { CliIo } from "./command.ts";
+
+/** Makes the io of this process. */
+export function processIo(): CliIo {
+  const isTerminal = Deno.stdout.isTerminal();
+  return {
+    out: (text) => writeAll(Deno.stdout, text),
+    err: (text) => writeAll(Deno.stderr, text),
+    isTerminal,
+    hasColor: isTerminal && !Deno.noColor,
+    columns: () => terminalColumns(isTerminal),
+    onInterrupt,
+    clock: systemClock(),
+    random: () => Math.random(),
+  };
+}
+
+/** Where nobody says how wide a terminal is. */
+const COLUMNS = 80;
+
+function terminalColumns(isTerminal: boolean): number {
+  if (!isTerminal) return COLUMNS;
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return COLUMNS;
+  }
+}
+
+/** A reader that went away (`driverspace list | head`) is no failure of ours. */
+function writeAll(stream: typeof Deno.stdout, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let done = 0; done < bytes.length;) {
+      done += stream.writeSync(bytes.subarray(done));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}
+
+function onInterrupt(handler: () => void): () => void {
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT"]
+    : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) Deno.addSignalListener(signal, handler);
+  return () => {
+    for (const signal of signals) Deno.removeSignalListener(signal, handler);
+  };
+}

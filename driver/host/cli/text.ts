@@ -1,0 +1,84 @@
+/**
+ * Text for people: what devices say made harmless, durations, columns.
+ *
+ * @module
+ */
+
+import { CliError, EXIT } from "./exit_codes.ts";
+
+/**
+ * A text from a device, a driver or a file, safe on a terminal: control
+ * characters, escapes, line ends and characters that turn the writing direction
+ * become `\u{…}`, and at most `maxLength` characters remain.
+ */
+export function harmless(text: string, maxLength = 200): string {
+  const shown = text.replace(
+    UNSAFE,
+    (letter) => `\\u{${(letter.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+  const letters = [...shown];
+  return letters.length <= maxLength
+    ? shown
+    : `${letters.slice(0, maxLength - 1).join("")}…`;
+}
+
+/** Like {@linkcode harmless}, but keeps line ends and tabs: for whole messages of ours. */
+export function harmlessLines(text: string): string {
+  return text.split("\n").map((line) => harmless(line, 2_000)).join("\n");
+}
+
+/** Controls, marks without width or that turn the direction, separators of lines, lone surrogates. */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/**
+ * Reads `12s`, `500ms`, `2m`, `1h`, or seconds without a unit; gives milliseconds.
+ *
+ * @throws {CliError} When it is no duration above zero and up to a day.
+ */
+export function parseDuration(text: string, flag: string): number {
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const unitMs = UNITS_MS[found?.[2] ?? "s"] ?? 0;
+  const durationMs = Number(found?.[1] ?? NaN) * unitMs;
+  if (durationMs > 0 && durationMs <= DAY_MS) return durationMs;
+  throw new CliError(
+    EXIT.usage,
+    `Cannot use ${JSON.stringify(harmless(text))} for --${flag}: ` +
+      "expected a time such as 500ms, 12s, 5m or 1h, up to 24h",
+  );
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+const DAY_MS = 86_400_000;
+
+/** Columns as wide as their widest cell, two spaces apart; the last is not padded. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, index) => {
+      widths[index] = Math.max(widths[index] ?? 0, [...cell].length);
+    });
+  }
+  return rows.map((row) =>
+    row.map((cell, index) =>
+      index === row.length - 1 ? cell : cell + " ".repeat(
+        (widths[index] ?? 0) - [...cell].length,
+      )
+    ).join("  ").trimEnd()
+  );
+}
+
+/** A number as people write it: `1 234`, `0.52`, `12.3`. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return "-";
+  const size = Math.abs(value);
+  if (size >= 1_000) {
+    return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, " ");
+  }
+  if (size >= 100) return value.toFixed(0);
+  return size >= 10 ? value.toFixed(1) : value.toFixed(2);
+}

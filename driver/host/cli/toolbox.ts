@@ -1,0 +1,81 @@
+/**
+ * What commands use that reaches hardware or simulates it. `driver/host` never
+ * imports `ffi/`: whoever puts the program together (`cli.ts`) passes these in.
+ *
+ * @module
+ */
+
+import type { Driver } from "../../driver.ts";
+import type { UsbPort } from "../../port.ts";
+import type { ClientOptions, ClientProcess } from "../client_process.ts";
+import type { SystemReader } from "../system_reader.ts";
+
+/** A driver that comes with the package. */
+export interface BundledDriver {
+  // deno-lint-ignore no-explicit-any -- drivers of all states and events stand in one list
+  readonly driver: Driver<any, any>;
+  /** URL of the module whose default export it is. */
+  readonly moduleUrl: string;
+}
+
+/** A virtual device by name. */
+export interface VirtualDeviceKind {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** The libusb that was found. */
+export interface FoundLibrary {
+  /** Path, as the runtime's permission must name it. */
+  readonly path: string;
+  /** `1.0.26`. */
+  readonly version: string;
+  /** Why this version is not the best, if so. */
+  readonly warning?: string;
+}
+
+/** A: umockdev's preload. B: user namespaces and seccomp notification. */
+export type BusTransport = "preload" | "notify";
+
+/** A virtual bus with its devices plugged in. */
+export interface RunningBus extends AsyncDisposable {
+  readonly transport: BusTransport;
+  /** Device nodes as its clients name them, in the order of the devices asked for. */
+  readonly nodes: readonly string[];
+  /** Starts a program that sees this bus and no other. */
+  spawn(
+    command: readonly string[],
+    options: ClientOptions,
+  ): Promise<ClientProcess>;
+}
+
+/** What this system offers for confinement and simulation. */
+export interface SandboxFacts {
+  /** 0: no Landlock. */
+  readonly landlockAbi: number;
+  /** Empty if a transport can be used, else why not. */
+  readonly transports: Readonly<Record<BusTransport, string>>;
+}
+
+/** Everything commands need from outside `driver/host`. */
+export interface Toolbox {
+  /** Of this package. */
+  readonly version: string;
+  readonly drivers: readonly BundledDriver[];
+  readonly virtualDevices: readonly VirtualDeviceKind[];
+  /** URL of the module that exports `serveDriver`, the body of a driver process. */
+  readonly driverProcessUrl: string;
+  /** URL of the launcher's main module. */
+  readonly launcherUrl: string;
+  readonly system: SystemReader;
+  /** @throws {UsbError} `library` when there is none. */
+  findLibrary(): FoundLibrary;
+  /** @throws {UsbError} `library`, `access`, `notSupported`. */
+  openPort(): Promise<UsbPort>;
+  /** @throws {UsbError} `notSupported` when the transport cannot be had here. */
+  startBus(
+    devices: readonly string[],
+    transport: BusTransport,
+  ): Promise<RunningBus>;
+  sandboxFacts(): Promise<SandboxFacts>;
+}

@@ -1,0 +1,249 @@
+/**
+ * The checks of `driverspace doctor`: each looks at one thing, says what it
+ * found, and where something is wrong, why and what to do next.
+ *
+ * @module
+ */
+
+import { UsbError } from "../errors.ts";
+import type { FoundLibrary, SandboxFacts } from "./cli/toolbox.ts";
+import type { DeviceRow } from "./device_rows.ts";
+import type { SystemReader } from "./system_reader.ts";
+
+/** `note`: works, but something better can be had. `fail`: does not work. */
+export type CheckResult = "ok" | "note" | "fail";
+
+/** One check and what it found. */
+export interface Check {
+  readonly name: string;
+  readonly result: CheckResult;
+  /** What is there. */
+  readonly found: string;
+  /** Why that matters, where it is not ok. */
+  readonly cause?: string;
+  /** The next step, where it is not ok. */
+  readonly next?: string;
+}
+
+/** What the checks look at. */
+export interface DoctorInputs {
+  readonly system: SystemReader;
+  readonly denoVersion: string;
+  readonly findLibrary: () => FoundLibrary;
+  readonly devices: () => Promise<readonly DeviceRow[]>;
+  readonly sandboxFacts: () => Promise<SandboxFacts>;
+}
+
+/** Makes all checks, in the order in which one would look for a fault. */
+export async function examine(inputs: DoctorInputs): Promise<Check[]> {
+  const { system } = inputs;
+  const library = checkLibrary(inputs);
+  const checks = [
+    checkPlatform(system),
+    { name: "deno", result: "ok" as const, found: inputs.denoVersion },
+    library,
+    checkUsbfs(system),
+    checkTransferMemory(system),
+    checkUdev(system),
+  ];
+  if (library.result !== "fail") checks.push(...await checkDevices(inputs));
+  checks.push(...await checkSandbox(inputs));
+  return checks;
+}
+
+/** Whether everything needed to drive a device is there. */
+export function isHealthy(checks: readonly Check[]): boolean {
+  return checks.every((check) => check.result !== "fail");
+}
+
+function checkPlatform(system: SystemReader): Check {
+  const found = system.platform;
+  if (found === "linux") return { name: "platform", result: "ok", found };
+  return {
+    name: "platform",
+    result: "note",
+    found,
+    cause: "The sandbox and the virtual bus are for Linux",
+    next: "Drivers run in direct mode here: driverspace run --direct",
+  };
+}
+
+function checkLibrary(inputs: DoctorInputs): Check {
+  try {
+    const { path, version, warning } = inputs.findLibrary();
+    const found = `${version}, ${path}`;
+    if (warning === undefined) return { name: "libusb", result: "ok", found };
+    return {
+      name: "libusb",
+      result: "note",
+      found,
+      cause: warning,
+      next: "Upgrade libusb-1.0 where your distribution has a newer one",
+    };
+  } catch (error) {
+    if (!(error instanceof UsbError)) throw error;
+    return {
+      name: "libusb",
+      result: "fail",
+      found: "none",
+      cause: error.message,
+      next: "Install libusb 1.0: apt-get install libusb-1.0-0",
+    };
+  }
+}
+
+function checkUsbfs(system: SystemReader): Check {
+  const name = "usb device nodes";
+  const folder = system.fileFacts("/dev/bus/usb");
+  if (folder !== undefined) {
+    return { name, result: "ok", found: "/dev/bus/usb" };
+  }
+  return {
+    name,
+    result: "note",
+    found: "no /dev/bus/usb",
+    cause: "This system shows no USB: a container, or no host controller",
+    next: "Pass /dev/bus/usb through, or use a virtual device: " +
+      "driverspace run usbtmc --virtual multimeter",
+  };
+}
+
+/** The kernel's default for all of usbfs, in MB. */
+const USBFS_MEMORY_DEFAULT_MB = 16;
+
+function checkTransferMemory(system: SystemReader): Check {
+  const name = "usbfs memory";
+  const text = system.readText(
+    "/sys/module/usbcore/parameters/usbfs_memory_mb",
+  );
+  if (text === undefined) {
+    return { name, result: "ok", found: "not limited, or no USB here" };
+  }
+  const limitMb = Number(text.trim());
+  const found = limitMb === 0 ? "not limited" : `${limitMb} MB for all devices`;
+  if (limitMb === 0 || limitMb >= USBFS_MEMORY_DEFAULT_MB) {
+    return { name, result: "ok", found };
+  }
+  return {
+    name,
+    result: "note",
+    found,
+    cause: "Transfers of all programs share it; large ones end with noMemory",
+    next: "echo 16 > /sys/module/usbcore/parameters/usbfs_memory_mb, as root",
+  };
+}
+
+function checkUdev(system: SystemReader): Check {
+  const name = "udev";
+  if (system.fileFacts("/run/udev/control") !== undefined) {
+    return { name, result: "ok", found: "running" };
+  }
+  return {
+    name,
+    result: "note",
+    found: "not running",
+    cause: "Rules that give access to nodes are not applied, and arrivals " +
+      "of devices may go unseen",
+    next: "In a container, pass nodes with the right owner and mode",
+  };
+}
+
+async function checkDevices(inputs: DoctorInputs): Promise<Check[]> {
+  const rows = await inputs.devices();
+  const ours = rows.filter((row) => row.drivers.length > 0);
+  if (ours.length === 0) {
+    return [{
+      name: "devices",
+      result: "ok",
+      found: `${rows.length}, none for a driver that comes along`,
+    }];
+  }
+  return ours.flatMap((row) => [checkAccess(row), ...checkHolders(row)]);
+}
+
+function checkAccess(row: DeviceRow): Check {
+  const name = `access to ${row.ids}@${row.portPath}`;
+  const { access } = row;
+  if (access === undefined) {
+    return { name, result: "ok", found: row.nodePath ?? "no node" };
+  }
+  return {
+    name,
+    result: "fail",
+    found: "refused",
+    cause: access.problem,
+    next: access.advice,
+  };
+}
+
+function checkHolders(row: DeviceRow): Check[] {
+  return row.interfaces.filter((entry) => entry.kernelDriver !== undefined).map(
+    (entry) => ({
+      name: `interface ${entry.number} of ${row.ids}@${row.portPath}`,
+      result: "note" as const,
+      found: `held by the kernel driver ${entry.kernelDriver}`,
+      cause: "Only one may hold an interface",
+      next:
+        "A driver detaches it while it runs and gives it back at its end, " +
+        "unless it says kernelDriver: refuse",
+    }),
+  );
+}
+
+async function checkSandbox(inputs: DoctorInputs): Promise<Check[]> {
+  if (inputs.system.platform !== "linux") return [];
+  const facts = await inputs.sandboxFacts();
+  return [
+    checkLandlock(facts.landlockAbi),
+    checkSeccomp(inputs.system),
+    checkTransport("virtual bus A (umockdev)", facts.transports.preload, {
+      cause: "Needed for --virtual with --direct and for simulate",
+      next: "Install umockdev: apt-get install umockdev",
+    }),
+    checkTransport(
+      "virtual bus B (namespaces)",
+      facts.transports.notify,
+      {
+        cause: "Needed to run the full sandbox on a virtual device",
+        next: "Allow unprivileged user namespaces, or use --direct",
+      },
+    ),
+  ];
+}
+
+function checkLandlock(abi: number): Check {
+  const name = "landlock";
+  if (abi > 0) return { name, result: "ok", found: `ABI ${abi}` };
+  return {
+    name,
+    result: "fail",
+    found: "none",
+    cause: "Without it no driver is confined, and none is started sandboxed",
+    next: "Boot with landlock among lsm=, or accept direct mode: " +
+      "driverspace run --direct",
+  };
+}
+
+function checkSeccomp(system: SystemReader): Check {
+  const name = "seccomp";
+  const actions = system.readText("/proc/sys/kernel/seccomp/actions_avail");
+  if (actions?.includes("errno") === true) {
+    return { name, result: "ok", found: "filters" };
+  }
+  return {
+    name,
+    result: "fail",
+    found: "none",
+    cause: "Without it no driver is started sandboxed",
+    next: "Use a kernel with CONFIG_SECCOMP_FILTER",
+  };
+}
+
+function checkTransport(
+  name: string,
+  whyNot: string,
+  otherwise: { readonly cause: string; readonly next: string },
+): Check {
+  if (whyNot === "") return { name, result: "ok", found: "usable" };
+  return { name, result: "note", found: whyNot, ...otherwise };
+}

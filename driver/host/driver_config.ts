@@ -1,0 +1,79 @@
+/**
+ * What a driver process is told at its start: one JSON argument.
+ *
+ * @module
+ */
+
+import type { Json } from "../driver.ts";
+import {
+  boolean,
+  type Checker,
+  count,
+  jsonObject,
+  oneOf,
+  optional,
+  shape,
+  text,
+  WireError,
+} from "./wire_check.ts";
+
+/** The start of one driver process. */
+export interface DriverConfig {
+  /** Name of this instance in logs: a restart keeps it. */
+  readonly instance: string;
+  /** Boot id of the system, so that lines can be ordered over restarts. */
+  readonly boot: string;
+  /** `sandboxed`: descriptors 100 and 101 are open. `direct`: paths. */
+  readonly mode: "direct" | "sandboxed";
+  /** Path of libusb, as the permission names it. */
+  readonly library: string;
+  /** The node to open; in a sandbox for messages only. */
+  readonly nodePath: string;
+  /** Direct mode: the file to log to. */
+  readonly logPath?: string;
+  /** Options of the run, as the driver's specifications say, bytes as base64. */
+  readonly options: { readonly [key: string]: Json };
+  /** Direct mode: start although the runtime grants more than is needed. */
+  readonly allowExcess?: boolean;
+  /** Started with `--v8-flags=--jitless`: no new code after stage 2. */
+  readonly jitless?: boolean;
+  /** Landlock ABI that the launcher found, for the report; it is checked again. */
+  readonly landlockAbi?: number;
+}
+
+/** As a command-line argument. */
+export function encodeDriverConfig(config: DriverConfig): string {
+  return JSON.stringify(config);
+}
+
+/**
+ * Reads the argument.
+ *
+ * @throws {WireError} When it is not what it must be.
+ */
+export function decodeDriverConfig(argument: string | undefined): DriverConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(argument ?? "");
+  } catch {
+    throw new WireError(
+      "notJson",
+      "Cannot read the configuration: this module is started by driverspace, " +
+        "not by hand",
+    );
+  }
+  return CONFIG(value, "configuration");
+}
+
+const CONFIG: Checker<DriverConfig> = shape({
+  instance: text(64),
+  boot: text(64),
+  mode: oneOf("direct", "sandboxed"),
+  library: text(4096),
+  nodePath: text(4096),
+  logPath: optional(text(4096)),
+  options: jsonObject,
+  allowExcess: optional(boolean),
+  jitless: optional(boolean),
+  landlockAbi: optional(count),
+});

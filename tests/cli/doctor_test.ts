@@ -1,0 +1,109 @@
+import { UsbError } from "../../driver/errors.ts";
+import type { Check } from "../../driver/host/doctor.ts";
+import { assertEquals, assertStringIncludes } from "../../driver/std.ts";
+import { call, fakeDevice, fakeSystem, fakeToolbox } from "./fake_parts.ts";
+
+const SOUND = {
+  "/dev/bus/usb": { uid: 0, gid: 0, mode: 0o755 },
+  "/dev/bus/usb/001/007": { uid: 0, gid: 1000, mode: 0o660 },
+  "/run/udev/control": "",
+  "/sys/module/usbcore/parameters/usbfs_memory_mb": "16\n",
+  "/proc/sys/kernel/seccomp/actions_avail": "kill_process trap errno allow\n",
+};
+
+async function checks(
+  toolbox: ReturnType<typeof fakeToolbox>,
+): Promise<{ code: number; found: Map<string, Check> }> {
+  const { code, out } = await call(["doctor", "--json"], toolbox);
+  const list: Check[] = JSON.parse(out);
+  return { code, found: new Map(list.map((check) => [check.name, check])) };
+}
+
+Deno.test("doctor ends with 0 on a sound system", async () => {
+  const { code, found } = await checks(
+    fakeToolbox({ devices: [fakeDevice()], system: fakeSystem(SOUND) }),
+  );
+  const bad = [...found.values()].filter((check) => check.result !== "ok");
+  assertEquals(bad, []);
+  assertEquals(code, 0);
+});
+
+Deno.test("doctor ends with 1 and the next step when libusb is missing", async () => {
+  const { code, found } = await checks(fakeToolbox({
+    system: fakeSystem(SOUND),
+    tools: {
+      findLibrary: () => {
+        throw new UsbError({
+          code: "library",
+          operation: "find libusb-1.0",
+          reason: "there is none",
+        });
+      },
+    },
+  }));
+  assertEquals(code, 1);
+  assertEquals(found.get("libusb")?.result, "fail");
+  assertStringIncludes(found.get("libusb")?.next ?? "", "libusb-1.0-0");
+});
+
+Deno.test("doctor warns of a libusb with known faults, and that is no failure", async () => {
+  const warning = "libusb 1.0.26 misreads some malformed descriptors";
+  const { code, found } = await checks(fakeToolbox({
+    system: fakeSystem(SOUND),
+    tools: { findLibrary: () => ({ path: "/l", version: "1.0.26", warning }) },
+  }));
+  assertEquals(code, 0);
+  assertEquals(found.get("libusb")?.cause, warning);
+});
+
+Deno.test("doctor names owner, group and mode of a node that refuses us", async () => {
+  const system = fakeSystem({
+    ...SOUND,
+    "/dev/bus/usb/001/007": { uid: 0, gid: 0, mode: 0o664 },
+  });
+  const { code, found } = await checks(
+    fakeToolbox({ devices: [fakeDevice()], system }),
+  );
+  const check = found.get("access to 0957:1755@1-4");
+  assertEquals([code, check?.result], [1, "fail"]);
+  assertStringIncludes(check?.cause ?? "", "belongs to 0:0, mode 0664");
+  assertStringIncludes(check?.next ?? "", "driverspace udev 0957:1755");
+});
+
+Deno.test("doctor fails without Landlock and without seccomp", async () => {
+  const { "/proc/sys/kernel/seccomp/actions_avail": _, ...rest } = SOUND;
+  const { code, found } = await checks(fakeToolbox({
+    system: fakeSystem(rest),
+    tools: {
+      sandboxFacts: () =>
+        Promise.resolve({
+          landlockAbi: 0,
+          transports: { preload: "not installed", notify: "" },
+        }),
+    },
+  }));
+  assertEquals(code, 1);
+  assertEquals(found.get("landlock")?.result, "fail");
+  assertEquals(found.get("seccomp")?.result, "fail");
+  assertEquals(found.get("virtual bus A (umockdev)")?.result, "note");
+});
+
+Deno.test("doctor says when there is no USB, no udev and little memory for transfers", async () => {
+  const { code, found } = await checks(fakeToolbox({
+    system: fakeSystem({
+      "/proc/sys/kernel/seccomp/actions_avail": "errno",
+      "/sys/module/usbcore/parameters/usbfs_memory_mb": "2",
+    }),
+  }));
+  assertEquals(code, 0);
+  for (const name of ["usb device nodes", "udev", "usbfs memory"]) {
+    assertEquals(found.get(name)?.result, "note", name);
+  }
+});
+
+Deno.test("doctor prints each check with cause and next step for people", async () => {
+  const { out } = await call(["doctor"], fakeToolbox());
+  assertStringIncludes(out, "ok    libusb: 1.0.30, /usr/lib/libusb.so\n");
+  assertStringIncludes(out, "note  udev: not running\n");
+  assertStringIncludes(out, "      Next: ");
+});
