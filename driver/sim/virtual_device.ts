@@ -14,6 +14,7 @@ import type {
   InterfaceNumber,
   Speed,
 } from "../usb.ts";
+import type { FaultRule } from "./faults.ts";
 
 /** Answers a control request or an OUT transfer with a stall. */
 export const STALL: unique symbol = Symbol("stall");
@@ -42,14 +43,23 @@ export interface DeviceHost {
   /** From 0 up to 1; seeded, so that a run can be repeated. */
   random(): number;
   /**
-   * Queues one IN transfer's worth of data, ended by a short packet. Gives
-   * `false`, and queues nothing, when MAX_QUEUED_BYTES of the endpoint is reached.
+   * Queues data of an IN endpoint. They go out in packets of the endpoint's
+   * size, and a packet shorter than that ends the host's transfer; so data that
+   * fill their last packet end it only when it is full, and an empty array sends
+   * the zero-length packet that ends it otherwise (USB 2.0, 5.8.3). The data are
+   * copied. Gives `false`, and queues nothing, when the endpoint holds
+   * MAX_QUEUED_BYTES already, or is not in a live alternate setting; `wanted` is
+   * called once there is room again and the host asks.
    */
   send(endpoint: EndpointAddress, data: Uint8Array): boolean;
   /** Drops what is queued on an IN endpoint and was not fetched. */
   flush(endpoint: EndpointAddress): void;
   /** Halts an endpoint: waiting and new transfers stall until CLEAR_FEATURE. */
   halt(endpoint: EndpointAddress): void;
+  /** Adds a fault rule for this device, behind those there are. @throws {RangeError} When it makes no sense. */
+  inject(rule: FaultRule): void;
+  /** Takes all fault rules of this device back. */
+  clearFaults(): void;
   /** Leaves the bus. */
   unplug(): void;
   /** Leaves and comes back after `afterMs`, with other descriptors if given. */
@@ -90,7 +100,10 @@ export abstract class VirtualDevice {
     return STALL;
   }
 
-  /** One bulk or interrupt OUT transfer, whole; the next waits until this one is done. */
+  /**
+   * One bulk or interrupt OUT transfer, whole; the next waits until this one is
+   * done. A zero-length packet arrives as an empty transfer of its own.
+   */
   out(
     _endpoint: EndpointAddress,
     _data: Uint8Array,
@@ -129,6 +142,11 @@ export abstract class VirtualDevice {
 
   /** The port was reset: class state is gone, configuration stays. */
   reset(): void {}
+
+  /** What it counted, for tests in other processes. */
+  observed(): Readonly<Record<string, number>> {
+    return {};
+  }
 
   /** The host suspended or resumed the device. */
   suspended(_isSuspended: boolean): void {}

@@ -1,0 +1,341 @@
+/**
+ * One USB bus of virtual devices: ports, addresses, device nodes, sysfs, plugging
+ * and unplugging at any time. Time and chance are arguments, so a run repeats.
+ *
+ * @module
+ */
+
+import type { Clock, Timer } from "../loop/clock.ts";
+import { BusDevice } from "./bus_device.ts";
+import { RootHub } from "./root_hub.ts";
+import {
+  MAX_DEVICE_ADDRESS,
+  MAX_OPEN_FILES,
+  MAX_PORTS,
+  USBFS_MEMORY_BYTES,
+} from "./sim_limits.ts";
+import {
+  configurationPathOf,
+  CONTROLLER_PATH,
+  minorOf,
+  nodePathOf,
+  propertiesOf,
+  SYSFS_ROOT,
+  type SysfsPlace,
+  treeOf,
+} from "./sysfs.ts";
+import { UsbfsFile } from "./usbfs.ts";
+import type {
+  BusNode,
+  BusObserver,
+  Readiness,
+  Session,
+  TreeEntry,
+} from "./usbfs_contract.ts";
+import { UsbfsMemory } from "./usbfs_memory.ts";
+import type { VirtualDevice } from "./virtual_device.ts";
+
+/** What a bus is made of. */
+export interface VirtualBusOptions {
+  readonly clock: Clock;
+  /** From 0 up to 1; seeded. See {@linkcode seededRandom}. */
+  readonly random: () => number;
+  /** Bus number, 1 to 255. Default 1. */
+  readonly number?: number;
+  /** Budget of transfers in flight of all usbfs clients; 0 = unlimited. Default as Linux. */
+  readonly usbfsMemoryBytes?: number;
+}
+
+/** A device on a bus: a transport's node, with what the in-process port needs. */
+export class PluggedDevice implements BusNode {
+  readonly virtual: VirtualDevice;
+  readonly device: BusDevice;
+  readonly place: SysfsPlace;
+  /** Port of the root hub; 0 for the hub itself. */
+  readonly port: number;
+  readonly nodePath: string;
+  readonly minor: number;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly #files = new Set<UsbfsFile>();
+  readonly #memory: UsbfsMemory;
+  readonly #clock: Clock;
+  #readiness: Readiness | undefined;
+
+  /** Made by the bus. */
+  constructor(
+    device: BusDevice,
+    options: {
+      readonly place: SysfsPlace;
+      readonly port: number;
+      readonly memory: UsbfsMemory;
+      readonly clock: Clock;
+    },
+  ) {
+    const { place } = options;
+    this.device = device;
+    this.virtual = device.virtual;
+    this.place = place;
+    this.port = options.port;
+    this.#memory = options.memory;
+    this.#clock = options.clock;
+    this.nodePath = nodePathOf(place.busNumber, place.deviceAddress);
+    this.minor = minorOf(place.busNumber, place.deviceAddress);
+    this.properties = propertiesOf(place);
+  }
+
+  /** As it is now: attributes follow the device. */
+  get tree(): readonly TreeEntry[] {
+    return treeOf(this.device, this.place);
+  }
+
+  /** Open files. */
+  get openFiles(): number {
+    return this.#files.size;
+  }
+
+  /**
+   * Opens the node.
+   *
+   * @throws {RangeError} Over MAX_OPEN_FILES: a client leaks.
+   */
+  open(): Session {
+    if (this.#files.size >= MAX_OPEN_FILES) {
+      throw new RangeError(
+        `Cannot open ${this.nodePath}: ${MAX_OPEN_FILES} files are open`,
+      );
+    }
+    const file = new UsbfsFile(this.device, {
+      minor: this.minor,
+      busNumber: this.place.busNumber,
+      deviceAddress: this.place.deviceAddress,
+      ports: this.port === 0 ? [] : [this.port],
+      memory: this.#memory,
+      readinessChanged: () => this.#signal(),
+      closed: (closed) => this.#closed(closed),
+      later: (delayMs, fire) => this.#clock.setTimer(delayMs, fire),
+    });
+    this.#files.add(file);
+    return file;
+  }
+
+  setNodeReadiness(readiness: Readiness): void {
+    this.#readiness = readiness;
+    this.#signal();
+  }
+
+  /** Ends the device's transfers and tells everyone who waits. Once is enough. */
+  kill(): void {
+    if (this.device.isGone) return;
+    this.device.kill();
+    for (const file of this.#files) file.hangup();
+    this.#readiness?.hangup();
+    if (this.#files.size === 0) this.#readiness?.close();
+  }
+
+  #signal(): void {
+    this.#readiness?.setReady([...this.#files].some((file) => file.isReady));
+  }
+
+  #closed(file: UsbfsFile): void {
+    this.#files.delete(file);
+    if (!this.device.isGone) return this.#signal();
+    // A node without an other end is always ready and makes clients spin, so it
+    // stays until the last of them closed it.
+    if (this.#files.size === 0) this.#readiness?.close();
+  }
+}
+
+/** A bus with a root hub. */
+export class VirtualBus {
+  readonly number: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly #memory: UsbfsMemory;
+  readonly #hub: PluggedDevice;
+  readonly #plugged = new Map<VirtualDevice, PluggedDevice>();
+  readonly #observers = new Set<BusObserver>();
+  readonly #returning = new Map<VirtualDevice, Timer>();
+  #lastAddress = 1;
+
+  /** Makes a bus with its root hub on it. */
+  constructor(options: VirtualBusOptions) {
+    this.number = options.number ?? 1;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.#memory = new UsbfsMemory(
+      options.usbfsMemoryBytes ?? USBFS_MEMORY_BYTES,
+    );
+    this.#hub = this.#make(new RootHub(), 0);
+  }
+
+  /** The root hub, which is no device of `devices` but a node of `nodes`. */
+  get hub(): PluggedDevice {
+    return this.#hub;
+  }
+
+  /** What is plugged in, in order of plugging. */
+  get devices(): readonly PluggedDevice[] {
+    return [...this.#plugged.values()];
+  }
+
+  /** Everything a transport has to show, root hub first. */
+  get nodes(): readonly PluggedDevice[] {
+    return [this.#hub, ...this.#plugged.values()];
+  }
+
+  /** Directories that have to exist before the first node is shown. */
+  get rootTree(): readonly TreeEntry[] {
+    return SYSFS_ROOT;
+  }
+
+  /** Bytes of transfers that usbfs clients have in flight. */
+  get usbfsMemoryUsedBytes(): number {
+    return this.#memory.usedBytes;
+  }
+
+  /** The node at a path, as `open(2)` would find it. */
+  node(nodePath: string): PluggedDevice | undefined {
+    return this.nodes.find((plugged) => plugged.nodePath === nodePath);
+  }
+
+  /** Where a device is, if it is plugged in. */
+  find(device: VirtualDevice): PluggedDevice | undefined {
+    return this.#plugged.get(device);
+  }
+
+  /** Tells an observer what happens from now on; what is there now is in `nodes`. */
+  observe(observer: BusObserver): { stop(): void } {
+    this.#observers.add(observer);
+    return { stop: () => void this.#observers.delete(observer) };
+  }
+
+  /**
+   * Plugs a device in: at a port, or at the first free one.
+   *
+   * @throws {RangeError} When the device is plugged in, the port is taken or the bus is full.
+   */
+  plug(
+    device: VirtualDevice,
+    options: { readonly port?: number } = {},
+  ): PluggedDevice {
+    if (this.#plugged.has(device) || this.#returning.has(device)) {
+      throw new RangeError("Cannot plug a device in: it is on the bus");
+    }
+    const plugged = this.#make(device, this.#port(options.port));
+    this.#plugged.set(device, plugged);
+    for (const observer of this.#observers) observer.plugged(plugged);
+    return plugged;
+  }
+
+  /** Takes a device off the bus; a no-op when it is not there. A return that was due is called off. */
+  unplug(device: VirtualDevice): void {
+    this.#returning.get(device)?.cancel();
+    this.#returning.delete(device);
+    const plugged = this.#plugged.get(device);
+    if (plugged === undefined) return;
+    this.#plugged.delete(device);
+    for (const observer of this.#observers) {
+      observer.unplugged(plugged, () => plugged.kill());
+    }
+    plugged.kill();
+  }
+
+  /** Takes a device off the bus and brings it, or another, back to the same port after `afterMs`. */
+  replug(device: VirtualDevice, afterMs: number, as = device): void {
+    const port = this.#plugged.get(device)?.port;
+    this.unplug(device);
+    const timer = this.clock.setTimer(afterMs, () => {
+      this.#returning.delete(as);
+      const isFree = this.devices.every((plugged) => plugged.port !== port);
+      this.plug(as, port !== undefined && isFree ? { port } : {});
+    });
+    this.#returning.set(as, timer);
+  }
+
+  /** Unplugs everything. */
+  close(): void {
+    for (const timer of this.#returning.values()) timer.cancel();
+    this.#returning.clear();
+    for (const device of [...this.#plugged.keys()]) this.unplug(device);
+    this.#hub.kill();
+  }
+
+  #make(virtual: VirtualDevice, port: number): PluggedDevice {
+    const isHub = port === 0;
+    const deviceAddress = isHub ? 1 : this.#nextAddress();
+    const hubPath = `${CONTROLLER_PATH}/usb${this.number}`;
+    const name = isHub ? `usb${this.number}` : `${this.number}-${port}`;
+    const place: SysfsPlace = {
+      busNumber: this.number,
+      deviceAddress,
+      name,
+      devicePath: isHub ? hubPath : `${hubPath}/${name}`,
+    };
+    const device = new BusDevice(virtual, {
+      clock: this.clock,
+      random: () => this.random(),
+      unplug: () => this.unplug(virtual),
+      replug: (afterMs, as) => this.replug(virtual, afterMs, as),
+      configured: (value) => this.#configured(virtual, value),
+    });
+    device.plug();
+    return new PluggedDevice(device, {
+      place,
+      port,
+      memory: this.#memory,
+      clock: this.clock,
+    });
+  }
+
+  #configured(virtual: VirtualDevice, value: number): void {
+    const plugged = this.#plugged.get(virtual);
+    if (plugged === undefined) return;
+    const path = configurationPathOf(plugged.place);
+    const content = `${value === 0 ? "" : value}\n`;
+    for (const observer of this.#observers) observer.changed(path, content);
+  }
+
+  #port(wanted: number | undefined): number {
+    const taken = new Set(this.devices.map((plugged) => plugged.port));
+    if (wanted !== undefined) {
+      if (!(wanted >= 1 && wanted <= MAX_PORTS) || taken.has(wanted)) {
+        throw new RangeError(
+          `Cannot use port ${wanted}: it is taken or not there`,
+        );
+      }
+      return wanted;
+    }
+    for (let port = 1; port <= MAX_PORTS; port++) {
+      if (!taken.has(port)) return port;
+    }
+    throw new RangeError(
+      `Cannot plug a device in: ${MAX_PORTS} ports are taken`,
+    );
+  }
+
+  /** As Linux: the next number up, and round again; never one in use. */
+  #nextAddress(): number {
+    const taken = new Set(
+      this.devices.map((plugged) => plugged.place.deviceAddress),
+    );
+    for (let step = 1; step < MAX_DEVICE_ADDRESS; step++) {
+      const address = 2 +
+        (this.#lastAddress - 2 + step) % (MAX_DEVICE_ADDRESS - 1);
+      if (taken.has(address)) continue;
+      this.#lastAddress = address;
+      return address;
+    }
+    throw new RangeError("Cannot plug a device in: all addresses are taken");
+  }
+}
+
+/** A small seeded generator (mulberry32): same seed, same run. Not for secrets. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = state + 0x6d2b79f5 >>> 0;
+    let mixed = Math.imul(state ^ state >>> 15, state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
+    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
+  };
+}
