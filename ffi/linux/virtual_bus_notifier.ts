@@ -25,6 +25,7 @@ import {
   type OpenFile,
   OpenFiles,
   processOf,
+  tryOpen,
 } from "./virtual_bus_open_files.ts";
 import { SessionPipe } from "./virtual_bus_pipe.ts";
 
@@ -168,7 +169,7 @@ export class Notifier {
     pathAt: number,
     flags: number,
   ): true | undefined {
-    const { listener, libc, nodeAt } = this.#options;
+    const { listener, nodeAt } = this.#options;
     const address = call.argument(pathAt);
     const path = this.#memory.readString(call, address, PATH_BYTES_MAX);
     // Never the real node: a client sees this bus and no other.
@@ -179,27 +180,30 @@ export class Notifier {
       return true;
     }
     this.#files.endOrphans();
-    if (this.#files.size >= OPEN_FILES_MAX) {
-      listener.answer(call, [-1, ERRNO.EMFILE]);
-      return true;
-    }
+    const isOpen = this.#files.size < OPEN_FILES_MAX &&
+      this.#give(call, node, flags);
+    // Without an answer the client would hang.
+    if (!isOpen) listener.answer(call, [-1, ERRNO.EMFILE]);
+    return true;
+  }
+
+  /** Opens the node and answers with a descriptor; `false` when there is no room for one. */
+  #give(call: NotifiedCall, node: BusNode, flags: number): boolean {
+    const { listener, libc } = this.#options;
+    const session = tryOpen(node);
+    if (session === undefined) return false;
     const pipe = SessionPipe.open(libc);
-    if (pipe === undefined) {
-      listener.answer(call, [-1, ERRNO.EMFILE]);
-      return true;
-    }
-    const given = listener.give(call, pipe.writer, {
+    // Refused when RLIMIT_NOFILE is below the number.
+    const isGiven = pipe !== undefined && listener.give(call, pipe.writer, {
       descriptor: this.#files.freeDescriptor(call.thread),
       closeOnExec: (flags & O.CLOEXEC) !== 0,
     });
-    pipe.handedOver();
-    if (!given) {
-      // RLIMIT_NOFILE is below the number; without an answer the client hangs.
-      pipe.close();
-      listener.answer(call, [-1, ERRNO.EMFILE]);
-      return true;
+    pipe?.handedOver();
+    if (!isGiven) {
+      session.closed();
+      pipe?.close();
+      return false;
     }
-    const session = node.open();
     session.readiness = pipe;
     this.#files.add({
       session,

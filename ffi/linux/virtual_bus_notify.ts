@@ -21,14 +21,11 @@ import {
   type ClientCommand,
   ClientProcess,
   commandOptions,
+  type ObservableBus,
+  observeAll,
 } from "./virtual_bus_process.ts";
 import { TemporaryRoot } from "./virtual_bus_root.ts";
-import {
-  addToTree,
-  changeInTree,
-  makeEmptyTree,
-  removeFromTree,
-} from "./virtual_bus_tree.ts";
+import { BusTree } from "./virtual_bus_tree.ts";
 import { encodeUevent, type UeventAction } from "./virtual_bus_uevent.ts";
 
 /** How to show a bus by seccomp notification. */
@@ -63,21 +60,23 @@ export class NotifyTransport implements BusTransport {
   readonly #abi: Abi;
   readonly #libc: Libc;
   readonly #root: TemporaryRoot;
+  readonly #tree: BusTree;
   readonly #lingerUs: number;
   readonly #launcher: readonly string[];
   readonly #nodes = new Map<string, BusNode>();
   readonly #peers = new Set<Peer>();
   #doors = 0;
   #sequence = 0;
+  readonly #observation: { stop(): void };
   #isOpen = true;
 
   /**
-   * Makes a temporary directory.
+   * Shows a bus from now on.
    *
    * @throws {RangeError} When `lingerUs` is out of range.
    * @throws {UsbError} `notSupported`, `access`, `library`.
    */
-  constructor(options: NotifyOptions = {}) {
+  constructor(bus: ObservableBus, options: NotifyOptions = {}) {
     const lingerUs = options.lingerUs ?? LINGER_US;
     if (!(lingerUs >= 0 && lingerUs <= LINGER_US_MAX)) {
       throw new RangeError(
@@ -89,7 +88,8 @@ export class NotifyTransport implements BusTransport {
     this.#launcher = options.launcher ?? sourceLauncher();
     this.#libc = openLibc();
     this.#root = TemporaryRoot.create();
-    makeEmptyTree(this.#root.path);
+    this.#tree = new BusTree(this.#root.path);
+    this.#observation = observeAll(bus, this);
   }
 
   /** Open files of all clients. */
@@ -125,7 +125,7 @@ export class NotifyTransport implements BusTransport {
   plugged(node: BusNode): void {
     if (!this.#isOpen) return;
     this.#nodes.set(node.nodePath, node);
-    addToTree(this.#root.path, node);
+    this.#tree.add(node);
     this.#announce("add", node);
   }
 
@@ -133,17 +133,18 @@ export class NotifyTransport implements BusTransport {
     this.#nodes.delete(node.nodePath);
     killTransfers();
     if (!this.#isOpen) return;
-    removeFromTree(this.#root.path, node);
+    this.#tree.remove(node);
     this.#announce("remove", node);
   }
 
   changed(path: string, content: string): void {
-    if (this.#isOpen) changeInTree(this.#root.path, path, content);
+    if (this.#isOpen) this.#tree.change(path, content);
   }
 
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#observation.stop();
     const processes = [...this.#peers].map((peer) => peer.process);
     await Promise.all(
       processes.map((process) => process[Symbol.asyncDispose]()),

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Session } from "../../driver/sim/usbfs_contract.ts";
+import type { BusNode, Session } from "../../driver/sim/usbfs_contract.ts";
 import { FIRST_DESCRIPTOR } from "./virtual_bus_filter.ts";
 import { cString, type Libc } from "./virtual_bus_libc.ts";
 import type { SessionPipe } from "./virtual_bus_pipe.ts";
@@ -118,6 +118,16 @@ export class OpenFiles {
     return new TextDecoder().decode(
       this.#link.subarray(0, Math.max(length, 0)),
     );
+  }
+}
+
+/** The bus refuses with a RangeError when too many files are open. */
+export function tryOpen(node: BusNode): Session | undefined {
+  try {
+    return node.open();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
   }
 }
 

@@ -23,6 +23,8 @@ import {
   type ClientCommand,
   ClientProcess,
   commandOptions,
+  type ObservableBus,
+  observeAll,
 } from "./virtual_bus_process.ts";
 import { TemporaryRoot } from "./virtual_bus_root.ts";
 import { encodeUevent, type UeventAction } from "./virtual_bus_uevent.ts";
@@ -58,10 +60,11 @@ export class PreloadTransport implements BusTransport {
   readonly #ueventSocket: number;
   #clientCount = 0;
   #sequence = 0;
+  readonly #observation: { stop(): void };
   #isOpen = true;
 
-  /** Makes the sockets and a temporary directory. @throws {UsbError} `access`, `library`. */
-  constructor(options: PreloadOptions = {}) {
+  /** Shows a bus from now on. @throws {UsbError} `access`, `library`. */
+  constructor(bus: ObservableBus, options: PreloadOptions = {}) {
     const [AF_UNIX, SOCK_DGRAM] = [1, 2];
     this.#kind = options.node ?? "fifo";
     this.#libc = openLibc();
@@ -76,6 +79,7 @@ export class PreloadTransport implements BusTransport {
       0,
     );
     reduceTimerSlack(this.#libc);
+    this.#observation = observeAll(bus, this);
   }
 
   /**
@@ -154,6 +158,7 @@ export class PreloadTransport implements BusTransport {
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.#observation.stop();
     await Promise.all(
       [...this.#processes].map((process) => process[Symbol.asyncDispose]()),
     );

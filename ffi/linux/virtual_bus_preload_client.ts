@@ -9,12 +9,7 @@
 import type { BusNode } from "../../driver/sim/usbfs_contract.ts";
 import { cString, type Libc } from "./virtual_bus_libc.ts";
 import type { PreloadNode } from "./virtual_bus_preload_node.ts";
-import {
-  addToTree,
-  changeInTree,
-  makeEmptyTree,
-  removeFromTree,
-} from "./virtual_bus_tree.ts";
+import { BusTree } from "./virtual_bus_tree.ts";
 
 /** File name of the preload library; the loader finds it. */
 export const PRELOAD_LIBRARY = "libumockdev-preload.so.0";
@@ -23,6 +18,7 @@ export const PRELOAD_LIBRARY = "libumockdev-preload.so.0";
 export class PreloadClient implements Disposable {
   /** The root: `UMOCKDEV_DIR` of the process. */
   readonly root: string;
+  readonly #tree: BusTree;
   readonly #onClose: () => void;
   #isOpen = true;
 
@@ -30,7 +26,7 @@ export class PreloadClient implements Disposable {
   constructor(root: string, onClose: () => void) {
     this.root = root;
     this.#onClose = onClose;
-    makeEmptyTree(root);
+    this.#tree = new BusTree(root);
     Deno.mkdirSync(`${root}/dev/bus/usb`, { recursive: true });
     Deno.mkdirSync(`${root}/dev/.node`);
     Deno.symlinkSync("../ioctl", `${root}/ioctl`);
@@ -49,7 +45,7 @@ export class PreloadClient implements Disposable {
     node.linkInto(path);
     const { MAJOR: major, MINOR: minor } = properties;
     Deno.symlinkSync(`${major}:${minor}`, this.root + numbersPath(nodePath));
-    addToTree(this.root, node.busNode);
+    this.#tree.add(node.busNode);
   }
 
   /** Takes the node away: it cannot be opened any more. */
@@ -60,12 +56,12 @@ export class PreloadClient implements Disposable {
 
   /** Takes the rest of a device away. */
   remove(node: BusNode): void {
-    removeFromTree(this.root, node);
+    this.#tree.remove(node);
   }
 
   /** Writes an attribute anew. */
   change(path: string, content: string): void {
-    changeInTree(this.root, path, content);
+    this.#tree.change(path, content);
   }
 
   /** Sends a uevent to each monitor of the process. One that does not read loses it, as with netlink. */

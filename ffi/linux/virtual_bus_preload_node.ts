@@ -16,6 +16,7 @@ import {
   makeNode,
   type NodeKind,
 } from "./virtual_bus_nodes.ts";
+import { tryOpen } from "./virtual_bus_open_files.ts";
 import {
   ClientError,
   type PreloadRequest,
@@ -84,7 +85,8 @@ export class PreloadNode implements AsyncDisposable {
   }
 
   async #serve(wire: PreloadWire): Promise<void> {
-    const session = this.busNode.open();
+    const session = tryOpen(this.busNode);
+    if (session === undefined) throw new ClientError("Too many open files");
     try {
       for (
         let request = await wire.next();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BusObserver } from "../../driver/sim/usbfs_contract.ts";
+import type { BusNode, BusObserver } from "../../driver/sim/usbfs_contract.ts";
 
 /** A program to run as a client of a bus. */
 export interface ClientCommand {
@@ -20,6 +20,23 @@ export interface ClientCommand {
   readonly stdout?: "inherit" | "piped" | "null";
   /** Default `inherit`. */
   readonly stderr?: "inherit" | "piped" | "null";
+}
+
+/** A bus as transports see it: a `VirtualBus`, or a stand-in of a test. */
+export interface ObservableBus {
+  /** What is plugged in now, root hub first. */
+  readonly nodes: readonly BusNode[];
+  /** Tells an observer what happens from now on. */
+  observe(observer: BusObserver): { stop(): void };
+}
+
+/** Shows an observer all that is on a bus, then what happens; gives the way to stop it. */
+export function observeAll(
+  bus: ObservableBus,
+  observer: BusObserver,
+): { stop(): void } {
+  for (const node of bus.nodes) observer.plugged(node);
+  return bus.observe(observer);
 }
 
 /** Shows a bus to client processes. */

@@ -15,40 +15,50 @@ const FIXED_DIRECTORIES = [
   "/sys/devices",
 ];
 
-/** Makes the directories every root has. */
-export function makeEmptyTree(root: string): void {
-  for (const path of FIXED_DIRECTORIES) {
-    Deno.mkdirSync(root + path, { recursive: true });
+/** The tree of one root. */
+export class BusTree {
+  readonly #root: string;
+  /** As they were written: a device's entries follow its configuration. */
+  readonly #entries = new Map<string, readonly TreeEntry[]>();
+
+  /** Makes the directories every root has, below `root`. */
+  constructor(root: string) {
+    this.#root = root;
+    for (const path of FIXED_DIRECTORIES) {
+      Deno.mkdirSync(root + path, { recursive: true });
+    }
   }
-}
 
-/** Writes the entries of a device that is plugged in. */
-export function addToTree(root: string, node: BusNode): void {
-  for (const entry of node.tree) writeEntry(root, entry);
-}
-
-/** Removes the entries of a device that is gone. */
-export function removeFromTree(root: string, node: BusNode): void {
-  const { DEVPATH: devicePath } = node.properties;
-  for (const entry of node.tree.toReversed()) {
-    if (entry.kind !== "directory") removeIfThere(root + entry.path);
-    else if (entry.path === `/sys${devicePath}`) {
-      // Whole: attributes may have come after the device.
-      removeIfThere(root + entry.path, { recursive: true });
-    } else removeIfEmpty(root + entry.path);
+  /** Writes the entries of a device that is plugged in. */
+  add(node: BusNode): void {
+    const entries = node.tree;
+    this.#entries.set(node.nodePath, entries);
+    for (const entry of entries) writeEntry(this.#root, entry);
   }
-}
 
-/** Writes an attribute anew; nothing happens when its device is gone. */
-export function changeInTree(
-  root: string,
-  path: string,
-  content: string,
-): void {
-  try {
-    Deno.writeTextFileSync(rooted(root, path), content, { create: false });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  /** Removes the entries of a device that is gone. */
+  remove(node: BusNode): void {
+    const entries = this.#entries.get(node.nodePath) ?? [];
+    this.#entries.delete(node.nodePath);
+    const { DEVPATH: devicePath } = node.properties;
+    for (const entry of entries.toReversed()) {
+      const path = this.#root + entry.path;
+      if (entry.kind !== "directory") removeIfThere(path);
+      else if (entry.path === `/sys${devicePath}`) {
+        // Whole: attributes may have come after the device.
+        removeIfThere(path, { recursive: true });
+      } else removeIfEmpty(path);
+    }
+  }
+
+  /** Writes an attribute anew; nothing happens when its device is gone. */
+  change(path: string, content: string): void {
+    try {
+      const create = false;
+      Deno.writeTextFileSync(rooted(this.#root, path), content, { create });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 }
 
