@@ -51,7 +51,7 @@ export interface DriverInput<State, Events extends EventMap> {
   readonly transfersInFlight?: number;
   /** Default: one packet. */
   readonly transferLengthBytes?: number;
-  /** Default `pause`. */
+  /** Default `pause`; for an isochronous endpoint, which cannot pause, `dropOldest`. */
   readonly overflow?: OverflowPolicy;
   /** Handles one report. Its data are valid until the handler is done. */
   readonly handle: (
@@ -93,7 +93,11 @@ export type Parameters = Readonly<
   Record<string, string | number | boolean | Uint8Array | undefined>
 >;
 
-/** A command of a driver. */
+/**
+ * A command of a driver. A {@linkcode UsbError} that it throws is its answer, and
+ * the driver goes on; `noDevice` and `access` end the driver, as does anything
+ * that is no {@linkcode UsbError}, which is a bug.
+ */
 export interface DriverCommand<State, Events extends EventMap> {
   readonly description: string;
   readonly params?: Readonly<Record<string, ParameterSpec>>;
@@ -188,7 +192,12 @@ export interface Driver<State = unknown, Events extends EventMap = EventMap> {
   readonly options?: Readonly<Record<string, ParameterSpec>>;
   /** Makes the state. Pure: no I/O. */
   readonly init: (options: Parameters) => State;
-  /** After claim and before READY: enumeration is done, ask for status, then configure. */
+  /**
+   * After claim and before READY: enumeration is done, ask for status, then
+   * configure. Inputs are armed already; their reports wait for `receive` or for
+   * READY. Runs again, with the same state, after a reset of the port, which
+   * clears what the class keeps in the device.
+   */
   readonly start?: (
     state: State,
     context: DriverContext<Events>,
@@ -208,6 +217,13 @@ export interface Driver<State = unknown, Events extends EventMap = EventMap> {
     context: DriverContext<Events>,
   ) => void | Promise<void>;
 }
+
+/**
+ * A driver of any state and events, for what runs drivers without knowing them.
+ * Handlers take their state as an argument, so no one type but `any` fits all.
+ */
+// deno-lint-ignore no-explicit-any -- contravariant in the state and in the events
+export type AnyDriver = Driver<any, any>;
 
 /** A driver with its types inferred: returns its argument, having checked its data parts. */
 export function defineDriver<State, Events extends EventMap = EventMap>(

@@ -7,6 +7,7 @@
  */
 
 import { assert } from "../assert.ts";
+import { type Due, DueHeap } from "./heap.ts";
 
 /** A timer that can be taken back. */
 export interface Timer {
@@ -24,10 +25,9 @@ export interface Clock {
   setTimer(delayMs: number, fire: () => void): Timer;
 }
 
-interface Entry {
-  readonly dueMs: number;
-  readonly sequence: number;
+interface Entry extends Due {
   readonly fire: () => void;
+  isCancelled: boolean;
 }
 
 /**
@@ -38,7 +38,8 @@ interface Entry {
 export class VirtualClock implements Clock {
   #nowMs = 0;
   #sequence = 0;
-  readonly #timers = new Map<number, Entry>();
+  #pending = 0;
+  readonly #timers = new DueHeap<Entry>();
   readonly #wallStartMs: number;
 
   /** `wallStartMs` is what the wall clock shows at virtual time 0. */
@@ -46,28 +47,38 @@ export class VirtualClock implements Clock {
     this.#wallStartMs = wallStartMs;
   }
 
+  /** Virtual milliseconds since the clock was made. */
   nowMs(): number {
     return this.#nowMs;
   }
 
+  /** Wall clock, moving with the virtual time. */
   wallMs(): number {
     return this.#wallStartMs + this.#nowMs;
   }
 
+  /** Calls `fire` once the clock was moved on by `delayMs`. */
   setTimer(delayMs: number, fire: () => void): Timer {
     assert(delayMs >= 0, "A timer cannot be due in the past");
-    const sequence = this.#sequence++;
-    this.#timers.set(sequence, {
+    const entry: Entry = {
       dueMs: this.#nowMs + delayMs,
-      sequence,
+      sequence: this.#sequence++,
       fire,
-    });
-    return { cancel: () => void this.#timers.delete(sequence) };
+      isCancelled: false,
+    };
+    this.#timers.push(entry);
+    this.#pending++;
+    return { cancel: () => this.#cancel(entry) };
   }
 
   /** Timers that have not fired. */
   get pendingTimers(): number {
-    return this.#timers.size;
+    return this.#pending;
+  }
+
+  /** When the next timer is due; `undefined` when there is none. */
+  get nextDueMs(): number | undefined {
+    return this.#next()?.dueMs;
   }
 
   /** Moves on by `durationMs`, firing what falls due, and lets everything settle. */
@@ -79,22 +90,38 @@ export class VirtualClock implements Clock {
       next !== undefined && next.dueMs <= untilMs;
       next = this.#next()
     ) {
+      this.#timers.pop();
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
-      this.#timers.delete(next.sequence);
+      this.#pending--;
+      next.isCancelled = true;
       next.fire();
       await settle();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
+  /**
+   * Moves on at once and fires nothing: what fell due meanwhile fires late, at
+   * the next `advance`. So a process looks that was stopped for a while.
+   */
+  jump(durationMs: number): void {
+    assert(durationMs >= 0, "Time does not go back");
+    this.#nowMs += durationMs;
+  }
+
+  /** The earliest timer that was not taken back. */
   #next(): Entry | undefined {
-    let first: Entry | undefined;
-    for (const entry of this.#timers.values()) {
-      const isEarlier = first === undefined || entry.dueMs < first.dueMs ||
-        (entry.dueMs === first.dueMs && entry.sequence < first.sequence);
-      if (isEarlier) first = entry;
+    for (;;) {
+      const next = this.#timers.peek();
+      if (next === undefined || !next.isCancelled) return next;
+      this.#timers.pop();
     }
-    return first;
+  }
+
+  #cancel(entry: Entry): void {
+    if (entry.isCancelled) return;
+    entry.isCancelled = true;
+    this.#pending--;
   }
 }
 

@@ -1,0 +1,232 @@
+/**
+ * The device as a driver gets it: the port, with the session's hand on it. Every
+ * transfer ends with the handler that made it, is counted, and tells the session
+ * when the device is gone; what the driver did not declare is refused.
+ *
+ * @module
+ */
+
+import type { Driver } from "../driver.ts";
+import { UsbError } from "../errors.ts";
+import type {
+  DeviceInfo,
+  DevicePort,
+  InputOptions,
+  InputRing,
+  TransferOutcome,
+  TransferRequest,
+} from "../port.ts";
+import type {
+  AlternateSetting,
+  ConfigurationDescriptor,
+  ConfigurationValue,
+  DeviceCapability,
+  EndpointAddress,
+  InterfaceNumber,
+} from "../usb.ts";
+
+type Requests = NonNullable<Driver["requests"]>;
+
+/**
+ * Where the driver's own transfers are, standing inputs left out. At any time
+ * `submitted = completed + failed + cancelled + refused + inFlight`.
+ */
+export interface TransferCounters {
+  submitted: number;
+  completed: number;
+  /** Ended with a status other than `completed` and `cancelled`. */
+  failed: number;
+  cancelled: number;
+  /** Not taken by the port at all. */
+  refused: number;
+  inFlight: number;
+}
+
+/** What a guard asks and tells. */
+export interface GuardOptions {
+  /** What the driver declares. */
+  readonly requests: Requests;
+  /** The signal of the handler at work, for transfers that name none. */
+  readonly signal: () => AbortSignal;
+  readonly nowMs: () => number;
+  /** A transfer found the device gone. */
+  readonly onGone: () => void;
+}
+
+/** A device port under a session's guard. */
+export class GuardedPort implements DevicePort {
+  /** Where the driver's own transfers are. */
+  readonly counters: TransferCounters = {
+    submitted: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+    refused: 0,
+    inFlight: 0,
+  };
+  /** When a transfer last ended; `undefined` before the first. */
+  lastTransferMs: number | undefined;
+  readonly #port: DevicePort;
+  readonly #options: GuardOptions;
+
+  /** The session keeps the port itself, and closes it. */
+  constructor(port: DevicePort, options: GuardOptions) {
+    this.#port = port;
+    this.#options = options;
+  }
+
+  /** Where it is and what it says it is. */
+  get info(): DeviceInfo {
+    return this.#port.info;
+  }
+
+  /** `0957:1755@1-4`. */
+  get label(): string {
+    return this.#port.label;
+  }
+
+  /** The active configuration. */
+  get configuration(): ConfigurationDescriptor | undefined {
+    return this.#port.configuration;
+  }
+
+  /** Claimed interfaces with their live alternate setting. */
+  get claimed(): ReadonlyMap<InterfaceNumber, AlternateSetting> {
+    return this.#port.claimed;
+  }
+
+  /** The port's clock. */
+  nowMs(): number {
+    return this.#port.nowMs();
+  }
+
+  /** @throws {UsbError} `notSupported` unless the driver declares it. */
+  async setConfiguration(value: ConfigurationValue): Promise<void> {
+    this.#demand("setConfiguration");
+    await this.#watched(this.#port.setConfiguration(value));
+  }
+
+  /** Claims a further interface. */
+  claimInterface(number: InterfaceNumber): Promise<void> {
+    return this.#watched(this.#port.claimInterface(number));
+  }
+
+  /** Gives an interface back. */
+  releaseInterface(number: InterfaceNumber): Promise<void> {
+    return this.#watched(this.#port.releaseInterface(number));
+  }
+
+  /** Selects an alternate setting. */
+  setAlternateSetting(
+    number: InterfaceNumber,
+    setting: AlternateSetting,
+  ): Promise<void> {
+    return this.#watched(this.#port.setAlternateSetting(number, setting));
+  }
+
+  /** Clears the halt of an endpoint. */
+  clearHalt(endpoint: EndpointAddress): Promise<void> {
+    return this.#watched(this.#port.clearHalt(endpoint));
+  }
+
+  /** @throws {UsbError} `notSupported` unless the driver declares it. */
+  async reset(): Promise<void> {
+    this.#demand("reset");
+    await this.#watched(this.#port.reset());
+  }
+
+  /** Whether a kernel driver is bound. */
+  kernelDriverActive(number: InterfaceNumber): Promise<boolean> {
+    return this.#watched(this.#port.kernelDriverActive(number));
+  }
+
+  /** Detaches the kernel driver. */
+  detachKernelDriver(number: InterfaceNumber): Promise<void> {
+    return this.#watched(this.#port.detachKernelDriver(number));
+  }
+
+  /** Attaches the kernel driver again. */
+  attachKernelDriver(number: InterfaceNumber): Promise<void> {
+    return this.#watched(this.#port.attachKernelDriver(number));
+  }
+
+  /** Binary object store. */
+  readCapabilities(): Promise<readonly DeviceCapability[]> {
+    return this.#watched(this.#port.readCapabilities());
+  }
+
+  /** One transfer, which ends when its handler does, unless it names a signal itself. */
+  async transfer(request: TransferRequest): Promise<TransferOutcome> {
+    const { counters } = this;
+    counters.submitted++;
+    counters.inFlight++;
+    try {
+      const outcome = await this.#port.transfer(
+        request.signal === undefined
+          ? { ...request, signal: this.#options.signal() }
+          : request,
+      );
+      this.lastTransferMs = this.#options.nowMs();
+      if (outcome.status === "completed") counters.completed++;
+      else if (outcome.status === "cancelled") counters.cancelled++;
+      else counters.failed++;
+      if (outcome.status === "noDevice") this.#options.onGone();
+      return outcome;
+    } catch (error) {
+      counters.refused++;
+      this.#look(error);
+      throw error;
+    } finally {
+      counters.inFlight--;
+    }
+  }
+
+  /** A standing input of the driver's own, which the session does not tend. */
+  openInput(options: InputOptions): InputRing {
+    return this.#port.openInput(options);
+  }
+
+  /** @throws {UsbError} `state`, always: the session closes the device. */
+  close(): Promise<void> {
+    return Promise.reject(
+      new UsbError({
+        code: "state",
+        operation: "close the device",
+        device: this.label,
+        reason: "it belongs to the driver's session",
+        advice: "Let the handler throw, or the driver be stopped",
+      }),
+    );
+  }
+
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #demand(request: Requests[number]): void {
+    if (this.#options.requests.includes(request)) return;
+    throw new UsbError({
+      code: "notSupported",
+      operation: `use ${request}`,
+      device: this.label,
+      reason: "the driver does not declare it",
+      advice: `Add "${request}" to its requests`,
+    });
+  }
+
+  async #watched<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      this.#look(error);
+      throw error;
+    }
+  }
+
+  #look(error: unknown): void {
+    if (error instanceof UsbError && error.code === "noDevice") {
+      this.#options.onGone();
+    }
+  }
+}
