@@ -1,0 +1,165 @@
+/** Programs that are not ours, with the real libusb, on both transports of the virtual bus. */
+
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "../../driver/std.ts";
+import { Loopback } from "../../ffi/linux/testing.ts";
+import { Lines, shownBus, testOn } from "./shown_bus.ts";
+
+const TRANSPORTS = ["preload", "notify"] as const;
+
+for (const transport of TRANSPORTS) {
+  testOn(transport, "lsusb -v prints the loopback device", async () => {
+    await using shown = await shownBus({ transport }, new Loopback());
+    await using lsusb = await shown.transport.spawn({
+      program: "lsusb",
+      args: ["-v", "-d", "1209:0001"],
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { status, text } = await lsusb.output();
+    assert(status.success, text);
+    assertStringIncludes(text, "ID 1209:0001 Driver Space Loopback");
+    assertMatch(text, /iSerial +3 0001/);
+    assertMatch(text, /bEndpointAddress +0x81 +EP 1 IN/);
+    assertMatch(text, /Transfer Type +Isochronous/);
+  });
+
+  testOn(transport, "pyusb reads, writes and sees a stall", async () => {
+    await using shown = await shownBus({ transport }, new Loopback());
+    await using peer = await shown.peer("echo");
+    const { status, text } = await peer.output();
+    assert(status.success, text);
+    assertEquals(text.trim().split("\n"), [
+      "product Loopback",
+      "control hello",
+      "bulk 76800 True",
+      "stall EPIPE",
+    ]);
+  });
+
+  testOn(
+    transport,
+    "a claim keeps other processes out until its own is killed",
+    async () => {
+      const device = new Loopback();
+      await using shown = await shownBus({ transport }, device);
+      await using holder = await shown.peer("claim");
+      const held = new Lines(holder.child.stdout);
+      assertEquals(await held.next(), "claimed");
+      await using other = await shown.peer("claim");
+      assertStringIncludes((await other.output()).text, "refused EBUSY");
+
+      await using heir = await shown.peer("claim", "retry");
+      const inherited = new Lines(heir.child.stdout);
+      holder.kill("SIGKILL");
+      assertEquals(await inherited.next(), "claimed");
+      heir.kill("SIGKILL");
+      await heir.status;
+      await until(() => shown.bus.find(device)?.openFiles === 0);
+    },
+  );
+
+  testOn(
+    transport,
+    "a device that is closed can be claimed again at once",
+    async () => {
+      await using shown = await shownBus({ transport }, new Loopback());
+      await using peer = await shown.peer("reopen");
+      assertStringIncludes((await peer.output()).text, "reopened");
+    },
+  );
+
+  testOn(
+    transport,
+    "libudev tells every process that a device left and came back",
+    async () => {
+      const device = new Loopback();
+      await using shown = await shownBus({ transport }, device);
+      await using first = await shown.peer("hotplug");
+      await using second = await shown.peer("hotplug");
+      const seen = [first, second].map(({ child }) => new Lines(child.stdout));
+      const next = (): Promise<(string | undefined)[]> =>
+        Promise.all(seen.map((lines) => lines.next()));
+      assertEquals(await next(), ["arrived", "arrived"]);
+      shown.bus.unplug(device);
+      assertEquals(await next(), ["left", "left"]);
+      shown.bus.plug(device);
+      assertEquals(await next(), ["arrived", "arrived"]);
+      assert((await first.status).success);
+      assert((await second.status).success);
+    },
+  );
+
+  const count = transport === "preload" ? 40 : 110;
+  testOn(transport, `${count} devices are open at once`, async () => {
+    const devices = Array.from({ length: count }, () => new Loopback());
+    await using shown = await shownBus({ transport }, ...devices);
+    await using peer = await shown.peer("many");
+    const { text } = await peer.output();
+    assertEquals(text.trim(), `answers ${count}`);
+  });
+}
+
+testOn(
+  "notify",
+  "a descriptor handed over exec works without discovery",
+  async () => {
+    const transport = "notify";
+    await using shown = await shownBus({ transport }, new Loopback());
+    await using peer = await shown.peer("hand_over");
+    const { text } = await peer.output();
+    assertEquals(text.trim().split("\n"), [
+      "init 0",
+      "wrap 0",
+      "claim 0",
+      "control 8",
+      "character device True",
+    ]);
+  },
+);
+
+testOn(
+  "notify",
+  "a client whose limit of open files is too low gets EMFILE, and no foreign node",
+  async () => {
+    const transport = "notify";
+    await using shown = await shownBus({ transport }, new Loopback());
+    await using peer = await shown.peer("crowded");
+    const { text } = await peer.output();
+    assertEquals(text.trim().split("\n"), ["EMFILE", "ENOENT"]);
+  },
+);
+
+testOn(
+  "notify",
+  "bad addresses and lengths of a client are errors of its own",
+  async () => {
+    const transport = "notify";
+    const device = new Loopback();
+    await using shown = await shownBus({ transport }, device);
+    await using peer = await shown.peer("foul");
+    const { text } = await peer.output();
+    assertEquals(text.trim().split("\n"), [
+      "-1 EFAULT",
+      "-1 EFAULT",
+      "-1 ENOTTY",
+      "-1 EINVAL",
+      "read True",
+      "-1 EPERM",
+    ]);
+    await until(() => shown.bus.find(device)?.openFiles === 0);
+  },
+);
+
+/** Waits for what comes by itself. */
+async function until(isTrue: () => boolean): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!isTrue()) {
+    assert(Date.now() < deadline, "It did not happen within 30 s");
+    await new Promise((later) => setTimeout(later, 10));
+  }
+}
