@@ -9,6 +9,7 @@
  */
 
 import { assert } from "../../driver/assert.ts";
+import { AT_FDCWD, fileStatus, openFlags } from "./file_status.ts";
 import { cstring, type Libc, SyscallError } from "./libc.ts";
 
 /** LANDLOCK_ACCESS_FS_*. */
@@ -28,13 +29,6 @@ const ALL_TCP = 3n;
 const ALL_SCOPES = 3n;
 const RULE_PATH_BENEATH = 1;
 const CREATE_RULESET_VERSION = 1;
-
-const AT_FDCWD = -100;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
-/** S_IFMT and S_IFDIR, at their place in `struct statx`. */
-const STATX_BYTES = 256;
-const STATX_MODE_OFFSET = 28;
 
 /** What may be done with a path. */
 export type PathAccess = "read" | "execute" | "readWriteBelow";
@@ -109,18 +103,20 @@ function addRule(
   rule: PathRule,
   into: { readonly ruleset: number; readonly handled: bigint },
 ): void {
+  const { PATH, CLOEXEC } = openFlags(libc);
   const descriptor = libc.call("openat", [
     AT_FDCWD,
     cstring(rule.path),
-    O_PATH | O_CLOEXEC,
+    PATH | CLOEXEC,
     0,
   ]);
   if (descriptor < 0 && rule.optional === true) return;
   if (descriptor < 0) {
     throw new SyscallError(`open ${rule.path} for a rule`, -descriptor);
   }
-  const kind = isDirectory(libc, descriptor) ? -1n : ON_FILES;
-  const access = ACCESS[rule.access] & into.handled & kind;
+  const isDirectory = fileStatus(libc, descriptor).type === "directory";
+  const access = ACCESS[rule.access] & into.handled &
+    (isDirectory ? -1n : ON_FILES);
   const attribute = pathBeneath(access, descriptor);
   libc.check("landlock_add_rule", [
     into.ruleset,
@@ -141,19 +137,4 @@ function pathBeneath(
   view.setBigUint64(0, access, true);
   view.setInt32(8, descriptor, true);
   return attribute;
-}
-
-function isDirectory(libc: Libc, descriptor: number): boolean {
-  const statx = new Uint8Array(STATX_BYTES);
-  const AT_EMPTY_PATH = 0x1000;
-  const STATX_TYPE = 1;
-  libc.check("statx", [
-    descriptor,
-    cstring(""),
-    AT_EMPTY_PATH,
-    STATX_TYPE,
-    statx,
-  ]);
-  const mode = new DataView(statx.buffer).getUint16(STATX_MODE_OFFSET, true);
-  return (mode & 0o170000) === 0o040000;
 }

@@ -15,7 +15,7 @@ const hasLibusb = isLinux && exists(LIBUSB);
 Deno.test({
   name: "Libc is reached by its own path and through libusb's handle",
   ignore: !hasLibusb,
-  fn() {
+  fn(): void {
     for (const path of [`${FOLDER}/libc.so.6`, LIBUSB]) {
       using libc = Libc.open(path);
       assertEquals(libc.call("getpid"), Deno.pid);
@@ -26,7 +26,7 @@ Deno.test({
 Deno.test({
   name: "Libc gives the negated errno, and throws it where success is demanded",
   ignore: !isLinux,
-  fn() {
+  fn(): void {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);
     const args = [-100, cstring("/nonexistent"), 0, 0];
     assertEquals(libc.call("openat", args), -ERRNO.ENOENT);
@@ -42,7 +42,7 @@ Deno.test({
 Deno.test({
   name: "Libc copies bytes in and back",
   ignore: !isLinux,
-  fn() {
+  fn(): void {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);
     const bytes = new Uint8Array(32);
     assertEquals(libc.check("getrandom", [bytes, bytes.length, 0]), 32);
@@ -57,7 +57,7 @@ Deno.test({
 Deno.test({
   name: "Libc makes calls on a pool thread",
   ignore: !isLinux,
-  async fn() {
+  async fn(): Promise<void> {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);
     assert(await libc.callOnPool("gettid") !== libc.call("gettid"));
     const args = [-100, cstring("/nonexistent"), 0, 0];
@@ -72,7 +72,7 @@ Deno.test("Text with a NUL byte does not pass to C", () => {
 Deno.test({
   name: "A library that is not there is refused by the loader",
   ignore: !isLinux,
-  fn() {
+  fn(): void {
     assertThrows(() => Libc.open("/nonexistent/libc.so.6"));
   },
 });
@@ -89,7 +89,7 @@ Deno.test("Landlock handles every right that a version knows", () => {
 Deno.test({
   name: "The kernel tells its Landlock version or that it has none",
   ignore: !isLinux,
-  fn() {
+  fn(): void {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);
     const abi = landlockAbi(libc);
     assert(Number.isInteger(abi) && abi >= 0);

@@ -74,7 +74,7 @@ function exists(path: string): boolean {
 Deno.test({
   name: "System call numbers of x86_64 equal the kernel's header",
   ignore: !exists(X86_64_HEADER) || Deno.build.arch !== "x86_64",
-  fn() {
+  fn(): void {
     const header = Deno.readTextFileSync(X86_64_HEADER);
     const { compared, wrong } = compare(header, "x86_64");
     assertEquals(wrong, []);
@@ -85,7 +85,7 @@ Deno.test({
 Deno.test({
   name: "System call numbers of aarch64 equal the kernel's generic header",
   ignore: !exists(GENERIC_HEADER),
-  fn() {
+  fn(): void {
     const header = Deno.readTextFileSync(GENERIC_HEADER);
     const { compared, wrong } = compare(header, "aarch64");
     // Calls of the generic table's optional parts, which aarch64 does not take.
@@ -100,7 +100,7 @@ Deno.test({
 Deno.test({
   name: "Error numbers equal the kernel's headers",
   ignore: !ERRNO_HEADERS.every(exists),
-  fn() {
+  fn(): void {
     const text = ERRNO_HEADERS.map((path) => Deno.readTextFileSync(path)).join(
       "\n",
     );
@@ -147,7 +147,7 @@ Deno.test({
   name: "ioctl requests of usbfs equal the C compiler's",
   ignore: !exists("/usr/bin/gcc") ||
     !exists("/usr/include/linux/usbdevice_fs.h"),
-  async fn() {
+  async fn(): Promise<void> {
     const folder = await Deno.makeTempDir({ prefix: "driverspace-ioctl-" });
     try {
       const lines = REQUESTS.map(([name]) =>

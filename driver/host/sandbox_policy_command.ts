@@ -1,0 +1,122 @@
+/**
+ * The command lines: how a supervisor (or systemd) starts the launcher, and
+ * what the launcher becomes.
+ *
+ * @module
+ */
+
+import { launcherArguments } from "./sandbox_policy_arguments.ts";
+import type { SandboxPolicy } from "./sandbox_policy.ts";
+
+/** What the machine gives: nothing here is read from it. */
+export interface LauncherHost {
+  /** `Deno.execPath()`. */
+  readonly denoPath: string;
+  /** The launcher's module, `ffi/linux/launcher_main.ts` or a bundle of it. */
+  readonly launcherPath: string;
+  /** libc, for a launcher that loads nothing else; default: reached through the policy's library. */
+  readonly libcPath?: string;
+  /** Folder of compiled modules, for a launcher that is not bundled. */
+  readonly denoFolder?: string;
+}
+
+/** A process to start: exactly this, with nothing inherited. */
+export interface LauncherCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment: start it with `clearEnv`. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly clearEnv: true;
+}
+
+/** Descriptors the runtime lets `node:fs` use: the log's. */
+export const LOG_DESCRIPTOR_TEXT = "101";
+
+/** Flags of every Deno process here: no question, no file and no network beside the command line. */
+const CLOSED = [
+  "run",
+  "--quiet",
+  "--no-prompt",
+  "--no-config",
+  "--no-lock",
+  "--no-remote",
+  "--no-npm",
+  "--cached-only",
+] as const;
+
+/** A folder that cannot be made, whoever asks: Deno does without its cache. */
+const NO_FOLDER = "/proc/nonexistent";
+
+/** How to start the launcher. */
+export function buildLauncherCommand(
+  policy: SandboxPolicy,
+  host: LauncherHost,
+): LauncherCommand {
+  const library = host.libcPath ?? policy.libraryPath;
+  return {
+    command: host.denoPath,
+    args: [
+      ...CLOSED,
+      `--allow-ffi=${library}`,
+      host.launcherPath,
+      `--libc=${library}`,
+      ...launcherArguments(policy),
+    ],
+    env: {
+      PATH: "/nonexistent",
+      HOME: "/nonexistent",
+      LANG: "C.UTF-8",
+      TZ: "UTC",
+      NO_COLOR: "1",
+      DENO_DIR: host.denoFolder ?? NO_FOLDER,
+      DENO_NO_PACKAGE_JSON: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      DENO_NO_PROMPT: "1",
+    },
+    clearEnv: true,
+  };
+}
+
+/** What the launcher executes. `report` is what it did, for the driver to check and pass on. */
+export function driverCommandLine(
+  policy: SandboxPolicy,
+  runtime: { readonly denoPath: string; readonly report: string },
+): readonly string[] {
+  return [
+    runtime.denoPath,
+    ...CLOSED,
+    ...(policy.profile === "jitless" ? ["--v8-flags=--jitless"] : []),
+    `--allow-ffi=${ffiPaths(policy).join(",")}`,
+    policy.driverPath,
+    ...policy.driverArguments,
+    `--sandbox=${runtime.report}`,
+  ];
+}
+
+/** The driver's whole environment, as `NAME=value`. */
+export function driverEnvironment(policy: SandboxPolicy): readonly string[] {
+  const { virtualBus } = policy;
+  return [
+    "PATH=/nonexistent",
+    "HOME=/nonexistent",
+    "LANG=C.UTF-8",
+    "TZ=UTC",
+    "NO_COLOR=1",
+    `DENO_DIR=${NO_FOLDER}`,
+    "DENO_NO_PACKAGE_JSON=1",
+    "DENO_NO_UPDATE_CHECK=1",
+    "DENO_NO_PROMPT=1",
+    `DENO_EXTRA_STDIO_FDS=${LOG_DESCRIPTOR_TEXT}`,
+    ...(virtualBus === undefined ? [] : [
+      `LD_PRELOAD=${virtualBus.preloadPath}`,
+      `UMOCKDEV_DIR=${virtualBus.folderPath}`,
+    ]),
+  ];
+}
+
+function ffiPaths(policy: SandboxPolicy): readonly string[] {
+  const preload = policy.virtualBus?.preloadPath;
+  return preload === undefined
+    ? [policy.libraryPath]
+    : [policy.libraryPath, preload];
+}

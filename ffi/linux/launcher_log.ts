@@ -1,0 +1,174 @@
+/**
+ * The log, opened with the launcher's authority: a regular file with one name,
+ * in a folder nobody else may write, apart from code. What is opened is looked
+ * at through descriptors, so nothing can be swapped in between.
+ *
+ * @module
+ */
+
+import { assert } from "../../driver/assert.ts";
+import type { SandboxPolicy } from "../../driver/host/sandbox_policy.ts";
+import {
+  type LauncherRefusal,
+  LaunchRefused,
+} from "../../driver/host/sandbox_policy_failures.ts";
+import { ERRNO, errnoName } from "./errno.ts";
+import {
+  AT_FDCWD,
+  type FileStatus,
+  fileStatus,
+  openFlags,
+} from "./file_status.ts";
+import { cstring, type Libc } from "./libc.ts";
+
+const OTHERS_MAY_WRITE = 0o002;
+const STICKY = 0o1000;
+const LOG_MODE = 0o640;
+/** Deeper than any path the kernel takes: PATH_MAX / 2. */
+const FOLDER_DEPTH_MAX = 2048;
+const F_SETFL = 4;
+
+const OPEN_REFUSALS: ReadonlyMap<number, LauncherRefusal> = new Map([
+  [ERRNO.ELOOP, "log-symlink"],
+  [ERRNO.EISDIR, "log-not-file"],
+  [ERRNO.ENXIO, "log-not-file"], // a FIFO that nobody reads, or a socket
+  [ERRNO.ENOENT, "log-missing"],
+  [ERRNO.ENOTDIR, "log-missing"],
+]);
+
+/**
+ * Opens the log for appending.
+ *
+ * @throws {LaunchRefused} `log-…`.
+ */
+export function openLog(
+  libc: Libc,
+  policy: SandboxPolicy,
+  options: { readonly denoPath: string },
+): number {
+  const path = policy.logPath;
+  const flags = openFlags(libc);
+  const folder = openPath(libc, parentOf(path), flags.DIRECTORY);
+  if (folder < 0) throw refused(path, -folder);
+  checkFolder(libc, folder, path);
+  const log = libc.call("openat", [
+    folder,
+    cstring(path.slice(path.lastIndexOf("/") + 1)),
+    // Without O_NONBLOCK a FIFO would keep us waiting for its reader.
+    flags.WRONLY | flags.APPEND | flags.CREAT | flags.NOFOLLOW |
+    flags.NOCTTY | flags.NONBLOCK | flags.CLOEXEC,
+    LOG_MODE,
+  ]);
+  if (log < 0) throw refused(path, -log);
+  checkLog(libc, log, path);
+  checkOverlap(libc, { log, folder }, {
+    path,
+    code: [policy.libraryPath, policy.driverPath, options.denoPath],
+  });
+  libc.check("fcntl", [log, F_SETFL, flags.APPEND]);
+  libc.check("close", [folder]);
+  return log;
+}
+
+/** The folder itself, then every folder above it: who may put another in its place? */
+function checkFolder(libc: Libc, folder: number, path: string): void {
+  const status = fileStatus(libc, folder);
+  const self = libc.call("geteuid");
+  const isOurs = status.userId === self || status.userId === 0;
+  if ((status.mode & OTHERS_MAY_WRITE) !== 0 || !isOurs) {
+    throw new LaunchRefused(
+      "log-folder-shared",
+      `Cannot write ${path}: others may write, or own, its folder`,
+    );
+  }
+  let below = status;
+  let current = folder;
+  for (let depth = 0; depth < FOLDER_DEPTH_MAX; depth++) {
+    const next = openPath(libc, "..", openFlags(libc).DIRECTORY, current);
+    if (current !== folder) libc.check("close", [current]);
+    if (next < 0) throw refused(path, -next);
+    const above = fileStatus(libc, next);
+    current = next;
+    if (above.identity === below.identity) break;
+    if (isOpenToAll(above)) {
+      throw new LaunchRefused(
+        "log-folder-shared",
+        `Cannot write ${path}: others may replace a folder on the way to it`,
+      );
+    }
+    below = above;
+  }
+  libc.check("close", [current]);
+}
+
+/** Others may rename what is in it: writable, and not sticky as /tmp is. */
+function isOpenToAll(status: FileStatus): boolean {
+  return (status.mode & OTHERS_MAY_WRITE) !== 0 && (status.mode & STICKY) === 0;
+}
+
+function checkLog(libc: Libc, log: number, path: string): void {
+  const status = fileStatus(libc, log);
+  if (status.type !== "file") {
+    throw new LaunchRefused(
+      "log-not-file",
+      `Cannot write ${path}: it is not a regular file`,
+    );
+  }
+  if (status.links !== 1) {
+    throw new LaunchRefused(
+      "log-hard-link",
+      `Cannot write ${path}: the file has ${status.links} names`,
+    );
+  }
+}
+
+/** A folder that holds code holds no log, and a log is no code. */
+function checkOverlap(
+  libc: Libc,
+  opened: { readonly log: number; readonly folder: number },
+  paths: { readonly path: string; readonly code: readonly string[] },
+): void {
+  const log = fileStatus(libc, opened.log).identity;
+  const folder = fileStatus(libc, opened.folder).identity;
+  for (const code of paths.code) {
+    const isSame = identityOf(libc, code) === log ||
+      identityOf(libc, parentOf(code)) === folder;
+    if (isSame) {
+      throw new LaunchRefused(
+        "log-overlap",
+        `Cannot write ${paths.path}: ${code} is in the same folder`,
+      );
+    }
+  }
+}
+
+/** Which file a path leads to now; `undefined` for none. */
+function identityOf(libc: Libc, path: string): string | undefined {
+  const descriptor = openPath(libc, path, 0);
+  if (descriptor < 0) return undefined;
+  const { identity } = fileStatus(libc, descriptor);
+  libc.check("close", [descriptor]);
+  return identity;
+}
+
+function openPath(
+  libc: Libc,
+  path: string,
+  more: number,
+  from = AT_FDCWD,
+): number {
+  const { PATH, CLOEXEC } = openFlags(libc);
+  return libc.call("openat", [from, cstring(path), PATH | CLOEXEC | more, 0]);
+}
+
+function parentOf(path: string): string {
+  assert(path.startsWith("/"), "Policies hold absolute paths");
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+function refused(path: string, errno: number): LaunchRefused {
+  return new LaunchRefused(
+    OPEN_REFUSALS.get(errno) ?? "log-access",
+    `Cannot open ${path}: ${errnoName(errno)}`,
+  );
+}
