@@ -46,6 +46,14 @@ export interface VirtualBusOptions {
   readonly usbfsMemoryBytes?: number;
 }
 
+/** How to plug a device in. */
+export interface PlugOptions {
+  /** Port of the root hub. Default: the first free one. */
+  readonly port?: number;
+  /** Clients may open the node. Default true. */
+  readonly isAccessible?: boolean;
+}
+
 /** A device on a bus: a transport's node, with what the in-process port needs. */
 export class PluggedDevice implements BusNode {
   readonly virtual: VirtualDevice;
@@ -53,6 +61,8 @@ export class PluggedDevice implements BusNode {
   readonly place: SysfsPlace;
   /** Port of the root hub; 0 for the hub itself. */
   readonly port: number;
+  /** Clients may open the node; otherwise EACCES. */
+  readonly isAccessible: boolean;
   readonly nodePath: string;
   readonly minor: number;
   readonly properties: Readonly<Record<string, string>>;
@@ -67,6 +77,7 @@ export class PluggedDevice implements BusNode {
     options: {
       readonly place: SysfsPlace;
       readonly port: number;
+      readonly isAccessible: boolean;
       readonly memory: UsbfsMemory;
       readonly clock: Clock;
     },
@@ -76,6 +87,7 @@ export class PluggedDevice implements BusNode {
     this.virtual = device.virtual;
     this.place = place;
     this.port = options.port;
+    this.isAccessible = options.isAccessible;
     this.#memory = options.memory;
     this.#clock = options.clock;
     this.nodePath = nodePathOf(place.busNumber, place.deviceAddress);
@@ -188,9 +200,9 @@ export class VirtualBus {
     return SYSFS_ROOT;
   }
 
-  /** Bytes of transfers that usbfs clients have in flight. */
-  get usbfsMemoryUsedBytes(): number {
-    return this.#memory.usedBytes;
+  /** The budget of transfers in flight. */
+  get usbfsMemory(): UsbfsMemory {
+    return this.#memory;
   }
 
   /** The node at a path, as `open(2)` would find it. */
@@ -216,12 +228,12 @@ export class VirtualBus {
    */
   plug(
     device: VirtualDevice,
-    options: { readonly port?: number } = {},
+    options: PlugOptions = {},
   ): PluggedDevice {
     if (this.#plugged.has(device) || this.#returning.has(device)) {
       throw new RangeError("Cannot plug a device in: it is on the bus");
     }
-    const plugged = this.#make(device, this.#port(options.port));
+    const plugged = this.#make(device, this.#port(options.port), options);
     this.#plugged.set(device, plugged);
     for (const observer of this.#observers) observer.plugged(plugged);
     return plugged;
@@ -260,7 +272,11 @@ export class VirtualBus {
     this.#hub.kill();
   }
 
-  #make(virtual: VirtualDevice, port: number): PluggedDevice {
+  #make(
+    virtual: VirtualDevice,
+    port: number,
+    options: PlugOptions = {},
+  ): PluggedDevice {
     const isHub = port === 0;
     const deviceAddress = isHub ? 1 : this.#nextAddress();
     const hubPath = `${CONTROLLER_PATH}/usb${this.number}`;
@@ -282,6 +298,7 @@ export class VirtualBus {
     return new PluggedDevice(device, {
       place,
       port,
+      isAccessible: options.isAccessible ?? true,
       memory: this.#memory,
       clock: this.clock,
     });

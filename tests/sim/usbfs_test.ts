@@ -178,7 +178,7 @@ Deno.test("usbfs refuses lengths, packet counts and addresses before it allocate
     });
     assertEquals(answer, refused);
   }
-  assertEquals(bus.usbfsMemoryUsedBytes, 0);
+  assertEquals(bus.usbfsMemory.usedBytes, 0);
 });
 
 Deno.test("usbfs charges transfers in flight to one budget", async () => {
@@ -197,7 +197,7 @@ Deno.test("usbfs charges transfers in flight to one budget", async () => {
   assertEquals(answers.filter((errno) => errno === 0).length, 15);
   assertEquals(answers.at(-1), ERRNO.NOMEM);
   client.session.closed();
-  assertEquals(bus.usbfsMemoryUsedBytes, 0);
+  assertEquals(bus.usbfsMemory.usedBytes, 0);
 });
 
 Deno.test("usbfs does control and bulk transfers in one call, with time limits", async () => {
