@@ -28,6 +28,9 @@ const READ_BYTES_MAX = 1024 * 1024;
 /** Open files of one node. The preload ends a client with 50; this is for several of them. */
 const CONNECTIONS_MAX = 1024;
 
+/** A call that takes longer waits for its device; then the client may go without a word. */
+const LONG_CALL_MS = 50;
+
 /** Where and of what a node is made. */
 export interface PreloadNodeOptions {
   /** Has the folders `node` and `ioctl`. */
@@ -87,16 +90,24 @@ export class PreloadNode implements AsyncDisposable {
   async #serve(wire: PreloadWire): Promise<void> {
     const session = tryOpen(this.busNode);
     if (session === undefined) throw new ClientError("Too many open files");
+    let isOpen = true;
+    const end = (): void => {
+      if (isOpen) session.closed();
+      isOpen = false;
+    };
     try {
       for (
         let request = await wire.next();
         request !== undefined;
         request = await wire.next()
       ) {
-        await wire.answer(await answer(session, request, wire));
+        const watch = setTimeout(() => wire.watchEnd(end), LONG_CALL_MS);
+        const result = await answer(session, request, wire)
+          .finally(() => clearTimeout(watch));
+        await wire.answer(result);
       }
     } finally {
-      session.closed();
+      end();
       queueMicrotask(() => this.#closeWhenUnused());
     }
   }
@@ -113,14 +124,14 @@ export function serveDefault(path: string): AsyncDisposable {
   });
 }
 
-function answer(
+async function answer(
   session: Session,
   request: PreloadRequest,
   wire: PreloadWire,
-): Answer | Promise<Answer> {
+): Promise<Answer> {
   const { kind, first, second } = request;
   if (kind === "ioctl") {
-    return session.ioctl(Number(first & 0xffffffffn), second, wire);
+    return await session.ioctl(Number(first & 0xffffffffn), second, wire);
   }
   if (kind === "write") return [-1, ERRNO.EINVAL];
   const count = second > READ_BYTES_MAX ? READ_BYTES_MAX : Number(second);

@@ -52,6 +52,9 @@ export class PreloadWire implements ClientMemory {
   #buffer = new Uint8Array(BUFFER_BYTES);
   #length = 0;
   #outgoing: Uint8Array[] = [];
+  /** A read that is under way: there is never more than one. */
+  #reading: Promise<void> | undefined;
+  #isEnded = false;
 
   /** Takes the connection over. */
   constructor(connection: Deno.Conn) {
@@ -119,6 +122,17 @@ export class PreloadWire implements ClientMemory {
     await this.#flush();
   }
 
+  /**
+   * Calls back if the client goes before it gets its answer. It sends nothing
+   * of its own accord meanwhile.
+   */
+  watchEnd(onEnd: () => void): void {
+    if (this.#reading !== undefined || this.#length > 0) return;
+    this.#read().catch(() => this.#isEnded = true).then(() => {
+      if (this.#isEnded) onEnd();
+    });
+  }
+
   /** Ends the connection. */
   close(): void {
     this.#connection.close();
@@ -128,25 +142,32 @@ export class PreloadWire implements ClientMemory {
   async #take(
     lengthBytes: number,
   ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    if (lengthBytes > this.#buffer.length) this.#grow(lengthBytes);
     while (this.#length < lengthBytes) {
-      const count = await this.#connection.read(
-        this.#buffer.subarray(this.#length),
-      );
-      if (count === null) return undefined;
-      this.#length += count;
+      if (this.#isEnded) return undefined;
+      if (this.#reading === undefined && lengthBytes > this.#buffer.length) {
+        this.#resize(lengthBytes);
+      }
+      await (this.#reading ?? this.#read());
     }
     const bytes = this.#buffer.slice(0, lengthBytes);
     this.#buffer.copyWithin(0, lengthBytes, this.#length);
     this.#length -= lengthBytes;
     if (this.#buffer.length > BUFFER_BYTES && this.#length <= BUFFER_BYTES) {
-      this.#grow(BUFFER_BYTES);
+      this.#resize(BUFFER_BYTES);
     }
     return bytes;
   }
 
-  /** Gives the buffer another size. */
-  #grow(lengthBytes: number): void {
+  #read(): Promise<void> {
+    const free = this.#buffer.subarray(this.#length);
+    this.#reading = this.#connection.read(free).then((count) => {
+      if (count === null) this.#isEnded = true;
+      else this.#length += count;
+    }).finally(() => this.#reading = undefined);
+    return this.#reading;
+  }
+
+  #resize(lengthBytes: number): void {
     const other = new Uint8Array(lengthBytes);
     other.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = other;
