@@ -334,7 +334,10 @@ export class EventLoop {
   #beat(dueMs: number): void {
     const lagMs = this.#clock.nowMs() - dueMs;
     this.#handlers.beat(lagMs);
-    const delayMs = Math.max(0, HEARTBEAT_INTERVAL_MS - lagMs);
+    // In step with the first beat; after a long pause in step with the last.
+    const delayMs = lagMs < HEARTBEAT_INTERVAL_MS
+      ? HEARTBEAT_INTERVAL_MS - lagMs
+      : HEARTBEAT_INTERVAL_MS;
     this.alarms.set(delayMs, (nextDueMs) => this.#beat(nextDueMs));
   }
 }

@@ -56,14 +56,7 @@ export interface GuardOptions {
 /** A device port under a session's guard. */
 export class GuardedPort implements DevicePort {
   /** Where the driver's own transfers are. */
-  readonly counters: TransferCounters = {
-    submitted: 0,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-    refused: 0,
-    inFlight: 0,
-  };
+  readonly counters: TransferCounters = noTransfers();
   /** When a transfer last ended; `undefined` before the first. */
   lastTransferMs: number | undefined;
   readonly #port: DevicePort;
@@ -229,4 +222,16 @@ export class GuardedPort implements DevicePort {
       this.#options.onGone();
     }
   }
+}
+
+/** The counters before the first transfer. */
+export function noTransfers(): TransferCounters {
+  return {
+    submitted: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+    refused: 0,
+    inFlight: 0,
+  };
 }

@@ -60,7 +60,7 @@ export class HandlerContext implements DriverContext<EventMap> {
   readonly options: Parameters;
   readonly log: DriverLog;
   /** Events told to the outside, and those it had no room for. */
-  readonly events: EventCounters = { emitted: 0, dropped: 0 };
+  readonly events: EventCounters = noEvents();
   readonly #parts: ContextParts;
   readonly #waits = new Set<(error: unknown) => void>();
 
@@ -189,6 +189,11 @@ export class HandlerContext implements DriverContext<EventMap> {
       this.#waits.delete(cancel);
     }
   }
+}
+
+/** The counters before the first event. */
+export function noEvents(): EventCounters {
+  return { emitted: 0, dropped: 0 };
 }
 
 interface Bounds {

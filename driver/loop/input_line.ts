@@ -95,10 +95,13 @@ export class InputLine {
         hooks.offerStale();
         return true;
       },
-      onEnd: (outcome) =>
+      onEnd: (outcome) => {
+        // An unplug counts whichever ring finds it, also one that is being stopped.
+        if (outcome.status === "noDevice") return hooks.gone();
         loop.control(`end of ${this.name}`, () => {
           if (generation === this.#generation) this.#ended(outcome);
-        }),
+        });
+      },
     });
   }
 

@@ -7,7 +7,7 @@
  */
 
 import type { Device } from "../device.ts";
-import type { Json } from "../driver.ts";
+import type { Json, Parameters } from "../driver.ts";
 import { UsbError } from "../errors.ts";
 import { assemble, type Assembly } from "./assembly.ts";
 import { type CommandOptions, Commands } from "./commands.ts";
@@ -23,6 +23,8 @@ import {
 import { Dispatcher } from "./dispatcher.ts";
 import { EventLoop } from "./event_loop.ts";
 import { declared } from "./inputs.ts";
+import { noTransfers } from "./guarded_port.ts";
+import { noEvents } from "./handler_context.ts";
 import { Journal } from "./journal.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Matcher } from "./matcher.ts";
@@ -158,12 +160,11 @@ export class Session {
 
   /** Where everything is that this session ever took in hand. */
   counters(): SessionCounters {
-    const guard = this.#open?.guard.counters;
     return {
       inputs: this.#open?.inputs.report() ?? {},
-      transfers: { ...(guard ?? NO_TRANSFERS) },
+      transfers: { ...(this.#open?.guard.counters ?? noTransfers()) },
       commands: { ...this.#commands.counters, waiting: this.#commands.waiting },
-      events: { ...(this.#open?.context.events ?? NO_EVENTS) },
+      events: { ...(this.#open?.context.events ?? noEvents()) },
       refusals: this.#mailbox.refusals,
       epoch: this.journal.epoch,
       lateSettlements: this.#loop.lateSettlements,
@@ -186,11 +187,8 @@ export class Session {
 
   async #bringUp(): Promise<void> {
     const { driver, clock, log, random, emit } = this.#options;
-    const options = checkParameters(
-      this.#options.options,
-      driver.options ?? {},
-      { what: driver.name },
-    );
+    const options = this.#checkOptions();
+    if (options === undefined) return;
     const state = driver.init(options);
     const port = await openDevice(driver, this.#options);
     if (this.#states.isOver) return await port.close();
@@ -220,6 +218,22 @@ export class Session {
     if (this.#states.isEnding) return;
     open.inputs.arm(driver.start === undefined);
     await this.#runStart(open);
+  }
+
+  /** The driver's options, checked; wrong ones are the configuration's fault. */
+  #checkOptions(): Parameters | undefined {
+    const { driver, options } = this.#options;
+    const { name: what } = driver;
+    try {
+      return checkParameters(options, driver.options ?? {}, { what });
+    } catch (error) {
+      this.#end({
+        ...reasonOf(error, this.state),
+        class: "config",
+        isBug: false,
+      });
+      return undefined;
+    }
   }
 
   async #runStart({ context, inputs, state }: Assembly): Promise<void> {
@@ -322,7 +336,8 @@ export class Session {
     if (first.class === "clean" && report.failure !== undefined) {
       reason = reasonOf(report.failure.error, "stopping");
     }
-    if (this.#isGone) reason = withDeviceGone(reason);
+    const isGone = this.#isGone || report.safeState.result === "impossible";
+    if (isGone) reason = withDeviceGone(reason);
     try {
       if (report.isDrained) this.#checkLaw();
     } catch (error) {
@@ -380,14 +395,3 @@ export class Session {
     });
   }
 }
-
-const NO_TRANSFERS = {
-  submitted: 0,
-  completed: 0,
-  failed: 0,
-  cancelled: 0,
-  refused: 0,
-  inFlight: 0,
-} as const;
-
-const NO_EVENTS = { emitted: 0, dropped: 0 } as const;
