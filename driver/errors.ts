@@ -106,7 +106,10 @@ export class UsbError extends Error {
 }
 
 function compose(details: UsbErrorDetails): string {
-  const where = details.device === undefined ? "" : ` on ${details.device}`;
+  const { device } = details;
+  // `open 0957:1755@1-4` names the device already.
+  const isNamed = device === undefined || details.operation.includes(device);
+  const where = isNamed ? "" : ` on ${device}`;
   const when = details.state === undefined ? "" : ` while ${details.state}`;
   const next = details.advice === undefined ? "" : `. ${details.advice}`;
   return `Cannot ${details.operation}${where}: ${details.reason}${when}${next}`;

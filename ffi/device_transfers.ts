@@ -1,0 +1,355 @@
+/**
+ * Transfers and standing inputs of one open device.
+ *
+ * @module
+ */
+
+import { UsbError } from "../driver/errors.ts";
+import {
+  DRAIN_TIMEOUT_MS,
+  MAX_TRANSFER_BYTES,
+  MAX_TRANSFERS_IN_FLIGHT,
+} from "../driver/limits.ts";
+import type {
+  InputOptions,
+  InputRing,
+  TransferOutcome,
+  TransferRequest,
+  TransferStatus,
+} from "../driver/port.ts";
+import {
+  directionOf,
+  type EndpointAddress,
+  type EndpointDescriptor,
+  hex,
+} from "../driver/usb.ts";
+import type { EventPump } from "./event_pump.ts";
+import type { InFlightQueue } from "./in_flight_queue.ts";
+import { libusbError, submitFailure } from "./libusb_errors.ts";
+import type { Library } from "./library.ts";
+import type { LiveSettings } from "./live_settings.ts";
+import type { Pointer } from "./memory.ts";
+import { type Transfer, TransferFactory } from "./transfer.ts";
+import {
+  nativeType,
+  planTransfer,
+  type TransferPlan,
+} from "./transfer_plan.ts";
+import { POOLED_BYTES_MAX, TransferPool } from "./transfer_pool.ts";
+import { TransferRing } from "./transfer_ring.ts";
+import { settlesWithin } from "./within.ts";
+
+/** Isochronous inputs: 8 packets are 8 ms at full speed, 1 ms at high speed. */
+const PACKETS_PER_TRANSFER = 8;
+const MAX_PACKETS_PER_TRANSFER = 128;
+
+interface TransferParts {
+  readonly library: Library;
+  readonly pump: EventPump;
+  readonly handle: Pointer;
+}
+
+/** Transfers and standing inputs of one open device. */
+export class DeviceTransfers {
+  readonly #pump: EventPump;
+  readonly #handle: bigint;
+  readonly #label: string;
+  readonly #settings: LiveSettings;
+  readonly #factory: TransferFactory;
+  readonly #pool: TransferPool;
+  readonly #queues = new Map<number, InFlightQueue>();
+  readonly #rings = new Set<TransferRing>();
+  /** Endpoints that are being drained; transfers to them are refused. */
+  readonly #draining = new Set<number>();
+  #isDrainingAll = false;
+  #refusal: string | undefined;
+
+  /** For one open handle. */
+  constructor(
+    parts: TransferParts,
+    of: { readonly label: string; readonly settings: LiveSettings },
+  ) {
+    this.#pump = parts.pump;
+    this.#handle = parts.library.memory.address(parts.handle);
+    this.#label = of.label;
+    this.#settings = of.settings;
+    this.#factory = new TransferFactory(parts.library);
+    this.#pool = new TransferPool(this.#factory);
+  }
+
+  /** Makes one transfer. */
+  transfer(request: TransferRequest): Promise<TransferOutcome> {
+    try {
+      const plan = planTransfer(request, {
+        device: this.#label,
+        lookup: (address, operation) => this.#find(address, operation),
+      });
+      this.#check(plan.endpoint, plan.operation);
+      if (request.signal?.aborted) return Promise.resolve(empty("cancelled"));
+      return this.#start(plan, request.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Starts a standing input. */
+  openInput(options: InputOptions): InputRing {
+    const { endpoint: address } = options;
+    const operation = `open an input on endpoint ${hex(address)}`;
+    const endpoint = this.#find(address, operation);
+    this.#check(address, operation);
+    const { lengthBytes, packets, count } = this.#checkInput(
+      options,
+      endpoint,
+      operation,
+    );
+    const transfers: Transfer[] = [];
+    for (let n = 0; n < count; n++) {
+      const transfer = this.#factory.create(lengthBytes, packets?.length ?? 0);
+      if (transfer === undefined) break;
+      transfer.prepare({
+        handle: this.#handle,
+        endpoint: address,
+        type: nativeType(endpoint.transferType),
+        lengthBytes,
+        ...(packets === undefined ? {} : { packetLengthsBytes: packets }),
+      });
+      transfers.push(transfer);
+    }
+    const ring = new TransferRing({
+      endpoint: address,
+      queue: this.#queue(address),
+      transfers,
+      lengthBytes,
+      isIsochronous: packets !== undefined,
+      sink: options.sink,
+      onEnd: options.onEnd,
+      foundAtMs: () => this.#pump.foundAtMs,
+      release: (done) => {
+        this.#rings.delete(done);
+        for (const transfer of transfers) {
+          if (transfer.queue === undefined) transfer.free();
+        }
+      },
+    });
+    this.#rings.add(ring);
+    return ring;
+  }
+
+  /** Refuses everything from now on. */
+  refuse(reason: string): void {
+    this.#refusal ??= reason;
+  }
+
+  /**
+   * Cancels what is in flight on these endpoints and waits until the kernel
+   * gave it back; inputs on them end with `cancelled`. Bounded: what does not
+   * come back in time is killed by what the caller does next.
+   */
+  async quiesce(
+    endpoints: ReadonlySet<EndpointAddress> | "all",
+  ): Promise<void> {
+    const isAll = endpoints === "all";
+    if (isAll) this.#isDrainingAll = true;
+    else for (const address of endpoints) this.#draining.add(address);
+    try {
+      const concerned = (address: number): boolean =>
+        isAll || endpoints.has(address as EndpointAddress);
+      for (const ring of [...this.#rings]) {
+        if (concerned(ring.endpoint)) ring.end("cancelled");
+      }
+      await this.#drain(
+        [...this.#queues].filter(([a]) => concerned(a)).map(([, q]) => q),
+      );
+    } finally {
+      if (isAll) this.#isDrainingAll = false;
+      else for (const address of endpoints) this.#draining.delete(address);
+    }
+  }
+
+  /** Before the close: stops inputs without a word to them, and drains. */
+  async stop(): Promise<void> {
+    const stopped = [...this.#rings].map((ring) => ring.stop());
+    await this.#drain([...this.#queues.values()]);
+    await Promise.all(stopped);
+  }
+
+  /**
+   * After the close: ends what the kernel never gave back. Its structs and
+   * buffers are left alone for good.
+   */
+  abandon(): void {
+    for (const queue of this.#queues.values()) {
+      for (const transfer of queue.abandon()) transfer.lose();
+    }
+    this.#pool.close();
+  }
+
+  async #drain(queues: readonly InFlightQueue[]): Promise<void> {
+    const cancelled = queues.map(async (queue) => {
+      for (const transfer of queue.newestFirst()) await transfer.cancelParked();
+    });
+    const drained = Promise.all([
+      ...cancelled,
+      ...queues.map((queue) => queue.whenEmpty()),
+    ]);
+    await settlesWithin(drained, DRAIN_TIMEOUT_MS);
+  }
+
+  #start(
+    plan: TransferPlan,
+    signal: AbortSignal | undefined,
+  ): Promise<TransferOutcome> {
+    const packets = plan.packetLengthsBytes;
+    const transfer = this.#pool.take(plan.lengthBytes, packets?.length ?? 0);
+    if (transfer === undefined) return Promise.resolve(empty("noMemory"));
+    fill(transfer, plan);
+    transfer.prepare({
+      handle: this.#handle,
+      endpoint: plan.endpoint,
+      type: plan.type,
+      flags: plan.flags,
+      lengthBytes: plan.lengthBytes,
+      timeoutMs: plan.timeoutMs,
+      ...(packets === undefined ? {} : { packetLengthsBytes: packets }),
+    });
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => transfer.cancel();
+      transfer.onFinished = () => {
+        signal?.removeEventListener("abort", cancel);
+        const outcome = outcomeOf(transfer, plan);
+        this.#pool.give(transfer, packets?.length ?? 0);
+        resolve(outcome);
+      };
+      const result = this.#queue(plan.endpoint).submit(transfer);
+      if (result === 0) {
+        return signal?.addEventListener("abort", cancel, { once: true });
+      }
+      this.#pool.give(transfer, packets?.length ?? 0);
+      const status = submitFailure(result);
+      if (status !== undefined) resolve(empty(status));
+      else reject(this.#submitError(result, plan));
+    });
+  }
+
+  #submitError(result: number, plan: TransferPlan): UsbError {
+    return libusbError(result, {
+      operation: plan.operation,
+      device: this.#label,
+    });
+  }
+
+  #find(address: EndpointAddress, operation: string): EndpointDescriptor {
+    if (this.#refusal !== undefined) this.#check(address, operation);
+    return this.#settings.findEndpoint(address, operation).descriptor;
+  }
+
+  #check(endpoint: number, operation: string): void {
+    const isDraining = this.#isDrainingAll || this.#draining.has(endpoint);
+    const reason = this.#refusal ??
+      (isDraining ? "its transfers are being drained" : undefined);
+    if (reason === undefined) return;
+    throw new UsbError({
+      code: "state",
+      device: this.#label,
+      operation,
+      reason,
+    });
+  }
+
+  #checkInput(
+    options: InputOptions,
+    endpoint: EndpointDescriptor,
+    operation: string,
+  ): {
+    readonly lengthBytes: number;
+    readonly packets: readonly number[] | undefined;
+    readonly count: number;
+  } {
+    const refuse = (reason: string): UsbError =>
+      new UsbError({
+        code: "invalidParameter",
+        device: this.#label,
+        operation,
+        reason,
+      });
+    const count = options.transfersInFlight;
+    if (!isIntegerIn(count, 1, MAX_TRANSFERS_IN_FLIGHT)) {
+      throw refuse(`transfers in flight are 1 to ${MAX_TRANSFERS_IN_FLIGHT}`);
+    }
+    if (directionOf(options.endpoint) !== "in") {
+      throw refuse("the endpoint is for out transfers");
+    }
+    const packetBytes = endpoint.maxPacketSize *
+      endpoint.transactionsPerMicroframe;
+    if (endpoint.transferType !== "isochronous") {
+      const lengthBytes = options.transferLengthBytes ?? packetBytes;
+      if (!isIntegerIn(lengthBytes, 1, MAX_TRANSFER_BYTES)) {
+        throw refuse(`a transfer carries 1 to ${MAX_TRANSFER_BYTES} bytes`);
+      }
+      return { lengthBytes, packets: undefined, count };
+    }
+    const packetCount = options.packetsPerTransfer ?? PACKETS_PER_TRANSFER;
+    if (!isIntegerIn(packetCount, 1, MAX_PACKETS_PER_TRANSFER)) {
+      throw refuse(`packets per transfer are 1 to ${MAX_PACKETS_PER_TRANSFER}`);
+    }
+    const packets = new Array<number>(packetCount).fill(packetBytes);
+    return { lengthBytes: packetBytes * packetCount, packets, count };
+  }
+
+  #queue(endpoint: number): InFlightQueue {
+    let queue = this.#queues.get(endpoint);
+    if (queue === undefined) {
+      queue = this.#pump.createQueue();
+      this.#queues.set(endpoint, queue);
+    }
+    return queue;
+  }
+}
+
+function fill(transfer: Transfer, plan: TransferPlan): void {
+  const { headBytes, data } = plan;
+  if (headBytes !== undefined) transfer.buffer.set(headBytes);
+  if (data !== undefined) transfer.buffer.set(data, headBytes?.length ?? 0);
+}
+
+function outcomeOf(transfer: Transfer, plan: TransferPlan): TransferOutcome {
+  const { status } = transfer;
+  const packets = plan.packetLengthsBytes === undefined
+    ? undefined
+    : transfer.packets();
+  const headBytes = plan.headBytes?.length ?? 0;
+  const actualLengthBytes = packets === undefined
+    ? Math.min(transfer.actualLengthBytes, plan.lengthBytes - headBytes)
+    : packets.reduce((sum, packet) => sum + packet.actualLengthBytes, 0);
+  const kept = packets === undefined ? actualLengthBytes : plan.lengthBytes;
+  return {
+    status,
+    data: plan.direction === "in"
+      ? received(transfer, headBytes, kept)
+      : new Uint8Array(),
+    actualLengthBytes,
+    ...(packets === undefined ? {} : { packets }),
+  };
+}
+
+/** A copy; a large buffer that is not used again is handed out as it is. */
+function received(
+  transfer: Transfer,
+  offset: number,
+  lengthBytes: number,
+): Uint8Array<ArrayBuffer> {
+  const end = offset + lengthBytes;
+  const isKept = transfer.capacityBytes <= POOLED_BYTES_MAX || transfer.isLost;
+  return isKept
+    ? transfer.buffer.slice(offset, end)
+    : transfer.buffer.subarray(offset, end);
+}
+
+function empty(status: TransferStatus): TransferOutcome {
+  return { status, data: new Uint8Array(), actualLengthBytes: 0 };
+}
+
+function isIntegerIn(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && value >= min && value <= max;
+}

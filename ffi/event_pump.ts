@@ -1,0 +1,318 @@
+/**
+ * Moves completions from libusb to whoever waits for them. One pump per
+ * context serves all its devices.
+ *
+ * libusb runs on the JavaScript thread only. What waits off the thread is a
+ * plain poll(2) on libusb's descriptors, so nothing is read while libusb writes
+ * it, no lock of libusb is ever contended, and many completions cost one wake.
+ * While completions are expected soon the pump stays on the thread, napping in
+ * ppoll(2), for a bounded time. Idle, it is parked or gone and costs nothing.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { InFlightQueue } from "./in_flight_queue.ts";
+import { TIMEVAL } from "./libusb_structs.ts";
+import type { LibusbSymbols } from "./libusb_symbols.ts";
+import type { Library } from "./library.ts";
+import { nativeBytes, type Pointer } from "./memory.ts";
+import { PollSet } from "./poll_set.ts";
+
+/** Parking costs a hop through the thread pool of 50 to 100 µs; up to twice that, waiting on the thread is cheaper. */
+const NAP_MS_MAX = 0.2;
+/** Timers, sockets and other tasks of the program get their turn at least this often while we stay. */
+const STAY_MS_MAX = 0.5;
+/** Consumers resubmit a few promises after they were told; waiting before that would wait for nothing. */
+const SETTLE_TICKS = 8;
+/** What the hop of a park costs; not counted as waiting for the device. */
+const HOP_MS = 0.05;
+/** Weight of the newest gap in the smoothed one. */
+const GAP_WEIGHT = 1 / 8;
+/** Longest sleep of a park without timers of libusb's: it is a safety net, not a rhythm. */
+const PARK_MS_MAX = 60_000;
+/** Short parks in a row that woke for nothing; then a descriptor is stuck and we slow down. */
+const BARREN_PARKS_MAX = 16;
+/** How long we slow down: 100 wakes a second are no load. */
+const BARREN_PAUSE_MS = 10;
+
+/** The pump. */
+export class EventPump {
+  readonly #symbols: LibusbSymbols;
+  readonly #context: Pointer;
+  readonly #nowMs: () => number;
+  readonly #pollSet: PollSet;
+  readonly #hasTimerDescriptor: boolean;
+  readonly #zeroTime = nativeBytes(TIMEVAL.sizeBytes);
+  readonly #active: InFlightQueue[] = [];
+  readonly #wakeListeners = new Set<() => void>();
+
+  #isRunning = false;
+  #isClosed = false;
+  /** Smoothed time from one completion to the next; starts as "not soon". */
+  #gapMs = NAP_MS_MAX * 2;
+  #waitingSinceMs = 0;
+  /** When the event loop had its last turn, as far as we know. */
+  #stayingSinceMs: number | undefined;
+  #turn: Promise<void> | undefined;
+  #park: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
+  #isListStale = false;
+  #holds = 0;
+  #holdEnded: PromiseWithResolvers<void> | undefined;
+  #barrenParks = 0;
+
+  /** For one context; `nowMs` is monotonic. */
+  constructor(
+    library: Library,
+    options: { readonly context: Pointer; readonly nowMs: () => number },
+  ) {
+    this.#symbols = library.symbols;
+    this.#context = options.context;
+    this.#nowMs = options.nowMs;
+    this.#pollSet = new PollSet(library, options.context);
+    this.#hasTimerDescriptor =
+      library.symbols.libusb_pollfds_handle_timeouts(options.context) !== 0;
+  }
+
+  /** When the completions handed out now were found, on the pump's clock. */
+  foundAtMs = 0;
+
+  /** A queue whose transfers this pump completes. */
+  createQueue(): InFlightQueue {
+    return new InFlightQueue(this);
+  }
+
+  /** Called by queues: a transfer was submitted. */
+  submitted(queue: InFlightQueue): void {
+    if (!queue.isActive) {
+      queue.isActive = true;
+      this.#active.push(queue);
+    }
+    this.#kick();
+  }
+
+  /** Keeps the pump parked and calls `listener` after each wake, until removed. */
+  addWakeListener(listener: () => void): void {
+    this.#wakeListeners.add(listener);
+    this.#kick();
+  }
+
+  /** Takes a listener back; without any, and without transfers, nothing is parked. */
+  removeWakeListener(listener: () => void): void {
+    this.#wakeListeners.delete(listener);
+    this.#interrupt();
+  }
+
+  /** Descriptors came or went. */
+  descriptorsChanged(): void {
+    this.#isListStale = true;
+    this.#interrupt();
+  }
+
+  /**
+   * Runs `work` while nothing is parked: a parked poll(2) would keep a
+   * descriptor open that `work` closes.
+   */
+  async whileUnparked<T>(work: () => Promise<T>): Promise<T> {
+    this.#holds++;
+    this.#interrupt();
+    await this.#park;
+    try {
+      return await work();
+    } finally {
+      this.#isListStale = true;
+      if (--this.#holds === 0) {
+        this.#holdEnded?.resolve();
+        this.#holdEnded = undefined;
+      }
+    }
+  }
+
+  /** Ends the pump. Transfers must be drained and listeners removed before. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#interrupt();
+    await this.#park;
+  }
+
+  #isNeeded(): boolean {
+    return !this.#isClosed &&
+      (this.#active.length > 0 || this.#wakeListeners.size > 0);
+  }
+
+  #kick(): void {
+    if (!this.#isRunning) {
+      this.#isRunning = true;
+      this.#waitingSinceMs = this.#nowMs();
+      void this.#run();
+    } else if (this.#wake !== undefined) {
+      if (this.#isListStale) this.#interrupt();
+      // Parked, but the next completion may be quicker than the way back from there.
+      else if (this.#gapMs < NAP_MS_MAX) {
+        this.#waitingSinceMs = this.#nowMs();
+        this.#wake();
+      }
+    }
+  }
+
+  async #run(): Promise<void> {
+    await null;
+    while (this.#isNeeded()) {
+      const nowMs = this.#nowMs();
+      this.#stayingSinceMs ??= this.#startStay(nowMs);
+      if (this.#look(nowMs) > 0) {
+        this.#learn(nowMs - this.#waitingSinceMs);
+        this.#waitingSinceMs = nowMs;
+        this.#barrenParks = 0;
+        await this.#yield(nowMs);
+      } else if (this.#mayNap(nowMs)) {
+        await this.#settleAndNap(nowMs);
+      } else {
+        await this.#waitParked();
+      }
+    }
+    this.#isRunning = false;
+    this.#unparkIfIdle();
+  }
+
+  /** Lets libusb handle what is ready, and hands finished transfers back. */
+  #look(nowMs: number): number {
+    // SAFETY: zero time; the struct is ours and only read.
+    this.#symbols.libusb_handle_events_timeout_completed(
+      this.#context,
+      this.#zeroTime,
+      null,
+    );
+    this.foundAtMs = nowMs;
+    let found = 0;
+    for (let n = this.#active.length - 1; n >= 0; n--) {
+      const queue = this.#active[n];
+      if (queue === undefined) continue;
+      found += queue.scan();
+      if (queue.length === 0) {
+        queue.isActive = false;
+        const last = this.#active.pop();
+        if (last !== undefined && last !== queue) this.#active[n] = last;
+      }
+    }
+    return found;
+  }
+
+  #learn(gapMs: number): void {
+    const bounded = Math.min(Math.max(gapMs, 0), NAP_MS_MAX * 2);
+    this.#gapMs += (bounded - this.#gapMs) * GAP_WEIGHT;
+  }
+
+  /** Between two looks: a microtask, or a whole turn of the event loop when one is due. */
+  async #yield(nowMs: number): Promise<void> {
+    if (this.#isTurnDue(nowMs)) await this.#takeTurn();
+    else await null;
+  }
+
+  #isTurnDue(nowMs: number): boolean {
+    return this.#stayingSinceMs !== undefined &&
+      nowMs - this.#stayingSinceMs >= STAY_MS_MAX;
+  }
+
+  #startStay(nowMs: number): number {
+    void this.#takeTurn();
+    return nowMs;
+  }
+
+  /** Resolves when the event loop has had a turn. One is asked for at a time. */
+  #takeTurn(): Promise<void> {
+    return this.#turn ??= new Promise((resolve) =>
+      setImmediate(() => {
+        this.#turn = undefined;
+        this.#stayingSinceMs = undefined;
+        this.#tellListeners();
+        resolve();
+      })
+    );
+  }
+
+  #mayNap(nowMs: number): boolean {
+    return this.#active.length > 0 && this.#gapMs < NAP_MS_MAX &&
+      nowMs - this.#waitingSinceMs < NAP_MS_MAX && this.#pollSet.canNap;
+  }
+
+  async #settleAndNap(nowMs: number): Promise<void> {
+    if (this.#isTurnDue(nowMs)) return await this.#takeTurn();
+    for (let tick = 0; tick < SETTLE_TICKS; tick++) await null;
+    if (this.#active.length === 0) return;
+    this.#refreshList();
+    this.#pollSet.nap(NAP_MS_MAX - (this.#nowMs() - this.#waitingSinceMs));
+  }
+
+  /** Waits for the parked call, for a submit that is likely to be quick, or for the end of a hold. */
+  async #waitParked(): Promise<void> {
+    if (this.#holds > 0) {
+      this.#holdEnded ??= Promise.withResolvers();
+      return await this.#holdEnded.promise;
+    }
+    if (this.#barrenParks >= BARREN_PARKS_MAX) {
+      await new Promise((resolve) => setTimeout(resolve, BARREN_PAUSE_MS));
+      this.#isListStale = true;
+    }
+    const waited = Promise.withResolvers<void>();
+    this.#wake = waited.resolve;
+    this.#park ??= this.#startPark();
+    await waited.promise;
+    this.#wake = undefined;
+  }
+
+  async #startPark(): Promise<void> {
+    this.#refreshList();
+    const startedMs = this.#nowMs();
+    const hasFailed = await this.#pollSet.park(this.#parkMs());
+    const nowMs = this.#nowMs();
+    if (nowMs - startedMs < BARREN_PAUSE_MS) this.#barrenParks++;
+    else this.#barrenParks = 0;
+    // The hop back is not the device's time: move the start of the wait by it.
+    this.#waitingSinceMs = Math.min(this.#waitingSinceMs + HOP_MS, nowMs);
+    if (hasFailed) this.#isListStale = true;
+    this.#stayingSinceMs = undefined;
+    this.#park = undefined;
+    this.#tellListeners();
+    this.#wake?.();
+  }
+
+  #parkMs(): number {
+    if (this.#hasTimerDescriptor) return PARK_MS_MAX;
+    const time = nativeBytes(TIMEVAL.sizeBytes);
+    // SAFETY: the struct is ours; libusb writes it during the call.
+    if (this.#symbols.libusb_get_next_timeout(this.#context, time) !== 1) {
+      return PARK_MS_MAX;
+    }
+    const view = new DataView(time.buffer);
+    const ms = Number(view.getBigInt64(TIMEVAL.fields.tv_sec[0], true)) * 1e3 +
+      view.getUint32(TIMEVAL.fields.tv_usec[0], true) / 1e3;
+    return Math.min(Math.ceil(ms), PARK_MS_MAX);
+  }
+
+  #refreshList(): void {
+    if (!this.#isListStale || this.#park !== undefined) return;
+    this.#isListStale = false;
+    this.#pollSet.list();
+  }
+
+  #tellListeners(): void {
+    for (const listener of this.#wakeListeners) listener();
+  }
+
+  /** Makes the parked call return. */
+  #interrupt(): void {
+    if (this.#park === undefined) return;
+    // SAFETY: may be called from anywhere at any time while the context lives.
+    this.#symbols.libusb_interrupt_event_handler(this.#context);
+  }
+
+  /** A park left behind would keep the process alive; a busy program starts again before this turn is over. */
+  #unparkIfIdle(): void {
+    if (this.#park === undefined) return;
+    setImmediate(() => {
+      if (!this.#isRunning) this.#interrupt();
+    });
+  }
+}

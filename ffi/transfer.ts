@@ -1,0 +1,284 @@
+/**
+ * One `libusb_transfer` with its buffer: made once, used many times. Nobody is
+ * called back when it completes; a sentinel in `status` is gone then, and we
+ * look for that after libusb has handled its events on this same thread.
+ *
+ * @module
+ */
+
+import { assert } from "../driver/assert.ts";
+import type { PacketOutcome, TransferStatus } from "../driver/port.ts";
+import type { InFlightQueue } from "./in_flight_queue.ts";
+import { LIBUSB_TRANSFER, STATUS_PENDING } from "./libusb_constants.ts";
+import { transferStatus } from "./libusb_errors.ts";
+import { PACKET, PACKET_TABLE_OFFSET, TRANSFER } from "./libusb_structs.ts";
+import type { LibusbSymbols } from "./libusb_symbols.ts";
+import type { Library } from "./library.ts";
+import { type Memory, nativeBytes, type Pointer } from "./memory.ts";
+
+/** Makes transfers; holds what all of them share. */
+export class TransferFactory {
+  readonly symbols: LibusbSymbols;
+  readonly memory: Memory;
+  /** `status`, `length`, `actual_length` of the transfer looked at last. */
+  readonly look: Int32Array<ArrayBuffer>;
+  readonly lookBytes: Uint8Array<ArrayBuffer>;
+  /** The sentinel, in memory that libusb can be made to copy from. */
+  readonly pending: Pointer;
+  /** A struct being filled in. */
+  readonly structBytes: Uint8Array<ArrayBuffer>;
+  readonly structView: DataView<ArrayBuffer>;
+  readonly #pendingBytes: Uint8Array<ArrayBuffer>;
+
+  /** For one library. */
+  constructor(library: Library) {
+    this.symbols = library.symbols;
+    this.memory = library.memory;
+    this.lookBytes = nativeBytes(12);
+    this.look = new Int32Array(this.lookBytes.buffer);
+    this.structBytes = nativeBytes(PACKET_TABLE_OFFSET);
+    this.structView = new DataView(this.structBytes.buffer);
+    this.#pendingBytes = nativeBytes(4);
+    new DataView(this.#pendingBytes.buffer).setInt32(0, STATUS_PENDING, true);
+    this.pending = this.memory.pointerTo(this.#pendingBytes);
+  }
+
+  /** A transfer with room for `capacityBytes`; `undefined` when memory is short. */
+  create(capacityBytes: number, packetsMax = 0): Transfer | undefined {
+    // SAFETY: the struct is ours until `free`; libusb writes it only while in flight.
+    const pointer = this.symbols.libusb_alloc_transfer(packetsMax);
+    if (pointer === null) return undefined;
+    return new Transfer(this, { pointer, capacityBytes, packetsMax });
+  }
+}
+
+/** What a transfer is to do. */
+export interface TransferSetup {
+  /** Address of the `libusb_device_handle`. */
+  readonly handle: bigint;
+  /** `bEndpointAddress`; 0 for control. */
+  readonly endpoint: number;
+  /** `LIBUSB_TRANSFER_TYPE_*`. */
+  readonly type: number;
+  /** `LIBUSB_TRANSFER_*` flags. */
+  readonly flags?: number;
+  /** Control: with the 8 bytes of setup. */
+  readonly lengthBytes: number;
+  readonly timeoutMs?: number;
+  readonly packetLengthsBytes?: readonly number[];
+}
+
+interface Allocation {
+  readonly pointer: Pointer;
+  readonly capacityBytes: number;
+  readonly packetsMax: number;
+}
+
+/** One transfer. Owned by one user at a time; never freed while in flight. */
+export class Transfer {
+  readonly #factory: TransferFactory;
+  readonly #struct: Pointer;
+  readonly #statusField: Pointer;
+  readonly #packetTable: Pointer | undefined;
+  readonly #packetsMax: number;
+  readonly #bufferAddress: bigint;
+  #packetLengthsBytes: readonly number[] = [];
+  #isFreed = false;
+  #isFreeWanted = false;
+  #cancels = 0;
+  /** The data. SAFETY: its address is in the struct, so it lives as long as this object. */
+  readonly buffer: Uint8Array<ArrayBuffer>;
+
+  /** `status` as libusb left it. Valid once {@linkcode Transfer.isFinished}. */
+  nativeStatus: number = STATUS_PENDING;
+  /** `actual_length` as libusb left it. */
+  actualLengthBytes = 0;
+  /** In flight, in this queue. */
+  queue: InFlightQueue | undefined;
+  /** Neighbours in the queue. */
+  previous: Transfer | undefined;
+  next: Transfer | undefined;
+  /** It has a time limit, so it may finish before older ones. */
+  hasTimeout = false;
+  /** We asked for it back: what the kernel calls completed and empty was killed. */
+  wasCancelled = false;
+  /** The kernel did not give it back: neither use nor free it. */
+  isLost = false;
+  /** What to do when it is finished. Set by its user before submitting. */
+  onFinished: (transfer: Transfer) => void = unused;
+
+  /** Made by {@linkcode TransferFactory.create}. */
+  constructor(factory: TransferFactory, allocation: Allocation) {
+    const { memory } = factory;
+    this.#factory = factory;
+    this.#struct = allocation.pointer;
+    this.#packetsMax = allocation.packetsMax;
+    this.buffer = nativeBytes(allocation.capacityBytes);
+    this.#bufferAddress = memory.addressOf(this.buffer);
+    const address = memory.address(this.#struct);
+    const status = memory.pointer(address + BigInt(TRANSFER.fields.status[0]));
+    assert(status !== null, "A struct has no address");
+    this.#statusField = status;
+    if (allocation.packetsMax > 0) {
+      this.#packetTable =
+        memory.pointer(address + BigInt(PACKET_TABLE_OFFSET)) ?? undefined;
+    }
+  }
+
+  /** Bytes its buffer takes. */
+  get capacityBytes(): number {
+    return this.buffer.length;
+  }
+
+  /** Says what it is to do; stays in force until said otherwise. */
+  prepare(setup: TransferSetup): void {
+    assert(
+      this.queue === undefined,
+      "A transfer in flight is not to be changed",
+    );
+    assert(setup.lengthBytes <= this.buffer.length, "The buffer is too small");
+    const packets = setup.packetLengthsBytes ?? [];
+    assert(packets.length <= this.#packetsMax, "Too many packets");
+    const { memory } = this.#factory;
+    const { fields } = TRANSFER;
+    const { structBytes: bytes, structView: view } = this.#factory;
+    view.setBigUint64(fields.dev_handle[0], setup.handle, true);
+    view.setUint8(fields.flags[0], setup.flags ?? 0);
+    view.setUint8(fields.endpoint[0], setup.endpoint);
+    view.setUint8(fields.type[0], setup.type);
+    const timeoutMs = Math.ceil(setup.timeoutMs ?? 0);
+    this.hasTimeout = timeoutMs > 0;
+    view.setUint32(fields.timeout[0], timeoutMs, true);
+    view.setInt32(fields.status[0], STATUS_PENDING, true);
+    view.setInt32(fields.length[0], setup.lengthBytes, true);
+    view.setBigUint64(fields.buffer[0], this.#bufferAddress, true);
+    view.setInt32(fields.num_iso_packets[0], packets.length, true);
+    // SAFETY: our own struct, not in flight; the buffer lives with this object.
+    memory.write(this.#struct, bytes);
+    this.#packetLengthsBytes = packets;
+    this.#writePacketTable();
+  }
+
+  /**
+   * Hands it to the kernel. Gives libusb's result: 0, or why not; then nothing
+   * was submitted.
+   */
+  submit(): number {
+    const { symbols, pending } = this.#factory;
+    this.wasCancelled = false;
+    // SAFETY: four bytes from a buffer of the factory into our own struct.
+    symbols.copyNative(this.#statusField, pending, 4);
+    // SAFETY: struct and buffer live until the status changed: the queue holds us.
+    return symbols.libusb_submit_transfer(this.#struct);
+  }
+
+  /**
+   * Looks whether libusb is done with it, and takes over what it left. Only on
+   * the thread, and only while, no event handler of libusb runs.
+   */
+  isFinished(): boolean {
+    const { symbols, look, lookBytes } = this.#factory;
+    // SAFETY: twelve bytes of our own struct into a buffer of the factory.
+    symbols.copyOutShort(lookBytes, this.#statusField, 12);
+    const status = look[0] ?? STATUS_PENDING;
+    if (status === STATUS_PENDING) return false;
+    this.nativeStatus = status;
+    // Bounded by what we gave, whatever the layers below say.
+    const length = look[2] ?? 0;
+    this.actualLengthBytes = Math.max(0, Math.min(length, this.buffer.length));
+    return true;
+  }
+
+  /** Asks for it back; it still finishes. Sleeps in the kernel, normally well under a millisecond. */
+  cancel(): void {
+    if (this.queue === undefined) return;
+    this.wasCancelled = true;
+    this.queue.mayReorder = true;
+    // SAFETY: in flight, so the struct is alive; NOT_FOUND means it is about to finish.
+    this.#factory.symbols.libusb_cancel_transfer(this.#struct);
+  }
+
+  /** The same off the thread, for many at once. Freeing waits for it. */
+  async cancelParked(): Promise<void> {
+    if (this.queue === undefined) return;
+    this.wasCancelled = true;
+    this.queue.mayReorder = true;
+    this.#cancels++;
+    // SAFETY: the struct is not freed before the call is back.
+    await this.#factory.symbols.cancelParked(this.#struct);
+    this.#cancels--;
+    if (this.#isFreeWanted) this.free();
+  }
+
+  /** A cancelling call is under way off the thread: it must not be used anew. */
+  get isBeingCancelled(): boolean {
+    return this.#cancels > 0;
+  }
+
+  /** How it ended, in our words, after it finished. */
+  get status(): TransferStatus {
+    const isKilled = this.wasCancelled && this.actualLengthBytes === 0 &&
+      this.nativeStatus === LIBUSB_TRANSFER.COMPLETED;
+    return isKilled ? "cancelled" : transferStatus(this.nativeStatus);
+  }
+
+  /** Ends it without the kernel, which did not give it back. */
+  lose(): void {
+    this.isLost = true;
+    this.nativeStatus = LIBUSB_TRANSFER.CANCELLED;
+    this.actualLengthBytes = 0;
+    this.onFinished(this);
+  }
+
+  /** Outcome of each packet, after it finished. */
+  packets(): PacketOutcome[] {
+    const table = this.#packetTable;
+    const lengths = this.#packetLengthsBytes;
+    if (table === undefined || this.isLost) return [];
+    // SAFETY: our own struct has room for `packetsMax` packets.
+    const view = this.#factory.memory.readView(
+      table,
+      lengths.length * PACKET.sizeBytes,
+    );
+    let offsetBytes = 0;
+    return lengths.map((lengthBytes, index) => {
+      const at = index * PACKET.sizeBytes;
+      const actual = view.getUint32(at + PACKET.fields.actual_length[0], true);
+      const status = view.getInt32(at + PACKET.fields.status[0], true);
+      const outcome: PacketOutcome = {
+        status: transferStatus(status),
+        offsetBytes,
+        actualLengthBytes: Math.min(actual, lengthBytes),
+      };
+      offsetBytes += lengthBytes;
+      return outcome;
+    });
+  }
+
+  /** Clears what the last use left in the packet table: a resubmit reuses it. */
+  #writePacketTable(): void {
+    const table = this.#packetTable;
+    const lengths = this.#packetLengthsBytes;
+    if (table === undefined || lengths.length === 0) return;
+    const bytes = nativeBytes(lengths.length * PACKET.sizeBytes);
+    const view = new DataView(bytes.buffer);
+    lengths.forEach((length, index) =>
+      view.setUint32(index * PACKET.sizeBytes, length, true)
+    );
+    // SAFETY: as in `prepare`; room was made for `packetsMax` packets.
+    this.#factory.memory.write(table, bytes);
+  }
+
+  /** Gives the struct back. Twice is a no-op. */
+  free(): void {
+    assert(this.queue === undefined, "A transfer in flight is not to be freed");
+    if (this.#isFreed || this.isLost) return;
+    this.#isFreeWanted = this.isBeingCancelled;
+    if (this.#isFreeWanted) return;
+    this.#isFreed = true;
+    // SAFETY: not in flight, and nobody uses it afterwards.
+    this.#factory.symbols.libusb_free_transfer(this.#struct);
+  }
+}
+
+function unused(): void {}

@@ -1,0 +1,257 @@
+/**
+ * Reads that are always outstanding on one IN endpoint. Back-pressure is not
+ * resubmitting: a report that the sink refuses stays in its slot, the slot is
+ * not given to the kernel, and so the device keeps what comes next.
+ *
+ * @module
+ */
+
+import { assert } from "../driver/assert.ts";
+import { DRAIN_TIMEOUT_MS } from "../driver/limits.ts";
+import type {
+  InputCounters,
+  InputRing,
+  PacketOutcome,
+  ReportSink,
+  TransferOutcome,
+  TransferStatus,
+} from "../driver/port.ts";
+import type { EndpointAddress } from "../driver/usb.ts";
+import type { InFlightQueue } from "./in_flight_queue.ts";
+import { submitFailure } from "./libusb_errors.ts";
+import type { Transfer } from "./transfer.ts";
+import { settlesWithin } from "./within.ts";
+
+/** What a ring works with. Its transfers are prepared and are the ring's from now on. */
+export interface RingParts {
+  readonly endpoint: EndpointAddress;
+  readonly queue: InFlightQueue;
+  readonly transfers: readonly Transfer[];
+  readonly lengthBytes: number;
+  readonly isIsochronous: boolean;
+  readonly sink: ReportSink;
+  readonly onEnd: (outcome: TransferOutcome) => void;
+  /** When the completions being handed out were found. */
+  readonly foundAtMs: () => number;
+  /** The ring is done; its transfers are given back. */
+  readonly release: (ring: TransferRing) => void;
+}
+
+/**
+ * `running`: reads are outstanding. `ending`: something ended it; what is in
+ * flight is being cancelled and what is held waits for its taker. `stopping`:
+ * its owner stopped it. `ended`: nothing is in flight, nothing more is told.
+ */
+type RingState = "running" | "ending" | "stopping" | "ended";
+
+interface Slot {
+  readonly transfer: Transfer;
+  /** The whole buffer; handed out as it is when a report fills it. */
+  readonly view: Uint8Array;
+  /** The one report of this slot, used again and again. */
+  readonly report: {
+    data: Uint8Array;
+    timestampMs: number;
+    packets?: readonly PacketOutcome[];
+  };
+}
+
+const NO_DATA = new Uint8Array();
+
+/** A standing input. */
+export class TransferRing implements InputRing {
+  readonly #parts: RingParts;
+  readonly #slots: readonly Slot[];
+  /** Completed and refused, oldest first. */
+  readonly #held: Slot[] = [];
+  /** Not submitted, for want of kernel memory. */
+  readonly #starved: Slot[] = [];
+  #state: RingState = "running";
+  #outcome: TransferOutcome | undefined;
+  #stopped: Promise<void> | undefined;
+  #whenBack: (() => void) | undefined;
+  readonly #counters = {
+    submitted: 0,
+    completed: 0,
+    delivered: 0,
+    failed: 0,
+    cancelled: 0,
+    inFlight: 0,
+    held: 0,
+  };
+
+  /** Starts reading. */
+  constructor(parts: RingParts) {
+    this.#parts = parts;
+    this.#slots = parts.transfers.map((transfer) => this.#slotFor(transfer));
+    for (const slot of this.#slots) this.#submit(slot);
+    queueMicrotask(() => this.#settle());
+  }
+
+  /** The endpoint it reads. */
+  get endpoint(): EndpointAddress {
+    return this.#parts.endpoint;
+  }
+
+  /** Where every transfer is. A live object's copy. */
+  get counters(): InputCounters {
+    return { ...this.#counters };
+  }
+
+  /** Offers what is held, in order, then goes on reading. */
+  resume(): void {
+    if (this.#state !== "running" && this.#state !== "ending") return;
+    while (this.#held.length > 0) {
+      const slot = this.#held[0];
+      assert(slot !== undefined, "A held slot is missing");
+      if (!this.#parts.sink(slot.report)) return;
+      // The sink may have stopped us.
+      if (this.#held[0] !== slot) return;
+      this.#held.shift();
+      this.#counters.held--;
+      this.#counters.delivered++;
+      this.#submit(slot);
+    }
+    this.#settle();
+  }
+
+  /** Cancels, waits for every transfer, offers nothing more. */
+  stop(): Promise<void> {
+    return this.#stopped ??= this.#stop();
+  }
+
+  /**
+   * Ends it because its interface goes away. Cancelling its transfers is the
+   * caller's business.
+   */
+  end(status: TransferStatus): void {
+    if (this.#state !== "running") return;
+    this.#state = "ending";
+    this.#outcome = { status, data: new Uint8Array(), actualLengthBytes: 0 };
+    this.#settle();
+  }
+
+  #slotFor(transfer: Transfer): Slot {
+    const slot: Slot = {
+      transfer,
+      view: transfer.buffer.subarray(0, this.#parts.lengthBytes),
+      report: { data: NO_DATA, timestampMs: 0 },
+    };
+    transfer.onFinished = () => this.#finished(slot);
+    return slot;
+  }
+
+  #submit(slot: Slot): void {
+    if (this.#state !== "running") return;
+    const result = this.#parts.queue.submit(slot.transfer);
+    if (result === 0) {
+      this.#counters.submitted++;
+      this.#counters.inFlight++;
+      return;
+    }
+    const status = submitFailure(result) ?? "error";
+    if (status === "noMemory") this.#starved.push(slot);
+    else this.#fail(status, NO_DATA);
+  }
+
+  #finished(slot: Slot): void {
+    const counters = this.#counters;
+    const { transfer } = slot;
+    counters.inFlight--;
+    counters.completed++;
+    const status = transfer.status;
+    if (this.#state === "stopping" || status === "cancelled") {
+      counters.cancelled++;
+      // Nobody of ours cancelled it: a driver of the kernel, or a reset from elsewhere.
+      if (this.#state === "running") this.#fail("cancelled", NO_DATA);
+    } else if (status === "completed") {
+      this.#offer(slot);
+    } else {
+      counters.failed++;
+      this.#fail(status, slot.view.slice(0, transfer.actualLengthBytes));
+    }
+    this.#settle();
+  }
+
+  #offer(slot: Slot): void {
+    const { transfer, view, report } = slot;
+    const length = transfer.actualLengthBytes;
+    if (this.#parts.isIsochronous) {
+      report.data = view;
+      report.packets = transfer.packets();
+    } else if (length === view.length) {
+      report.data = view;
+    } else if (report.data.length !== length || report.data === NO_DATA) {
+      report.data = view.subarray(0, length);
+    }
+    report.timestampMs = this.#parts.foundAtMs();
+    if (this.#held.length === 0 && this.#parts.sink(report)) {
+      this.#counters.delivered++;
+      this.#submit(slot);
+    } else if (this.#isStopping()) {
+      this.#counters.cancelled++;
+    } else {
+      this.#held.push(slot);
+      this.#counters.held++;
+    }
+  }
+
+  /** The sink may call `stop`, which the compiler does not see. */
+  #isStopping(): boolean {
+    return this.#state === "stopping" || this.#state === "ended";
+  }
+
+  #fail(status: TransferStatus, data: Uint8Array<ArrayBuffer>): void {
+    if (this.#state !== "running") return;
+    this.#state = "ending";
+    this.#outcome = { status, data, actualLengthBytes: data.length };
+    void this.#cancelAll();
+  }
+
+  /** Goes on with starved slots, and notices the end. */
+  #settle(): void {
+    const counters = this.#counters;
+    if (this.#state === "running" && this.#starved.length > 0) {
+      for (const slot of this.#starved.splice(0)) this.#submit(slot);
+      if (counters.inFlight === 0 && counters.held === 0) {
+        this.#fail("noMemory", NO_DATA);
+      }
+    }
+    if (counters.inFlight > 0) return;
+    this.#whenBack?.();
+    if (this.#state === "ending" && counters.held === 0) {
+      this.#state = "ended";
+      this.#release();
+      const outcome = this.#outcome;
+      assert(outcome !== undefined, "A ring ended without an outcome");
+      this.#parts.onEnd(outcome);
+    }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#state === "ended") return;
+    this.#state = "stopping";
+    this.#counters.cancelled += this.#held.length;
+    this.#counters.held = 0;
+    this.#held.length = 0;
+    this.#starved.length = 0;
+    if (this.#counters.inFlight > 0) {
+      const back = new Promise<void>((resolve) => this.#whenBack = resolve);
+      await this.#cancelAll();
+      await settlesWithin(back, DRAIN_TIMEOUT_MS);
+    }
+    this.#state = "ended";
+    this.#release();
+  }
+
+  /** Newest first, so that the kernel does not begin one that is to be cancelled next. */
+  async #cancelAll(): Promise<void> {
+    for (let n = this.#slots.length - 1; n >= 0; n--) {
+      await this.#slots[n]?.transfer.cancelParked();
+    }
+  }
+
+  #release(): void {
+    this.#parts.release(this);
+  }
+}
