@@ -1,0 +1,185 @@
+/**
+ * What is measured, and the targets. A case is a line of numbers that every
+ * client understands: mode, a, b, endpoint, bytes, depth, count, latency; the
+ * device models behind `mode` stand in `fake_usbfs.c`.
+ */
+
+/** One case, on one device model. */
+export interface Case {
+  readonly name: string;
+  readonly model: readonly [mode: number, a: number, b: number];
+  readonly endpoint: number;
+  readonly bytes: number;
+  readonly depth: number;
+  /** Transfers C makes; slower peers make fewer, so that each takes its share of the time. */
+  readonly count: number;
+  readonly latency: boolean;
+}
+
+const IMMEDIATE = [0, 0, 0] as const;
+/** 5 µs and 2.5 µs per KiB: a SuperSpeed bus of about 400 MB/s. */
+const BUS = [2, 5_000, 2_500] as const;
+const INTERRUPT_IN = 0x81;
+const BULK_IN = 0x82;
+const BULK_OUT = 0x02;
+const ISOCHRONOUS_IN = 0x83;
+
+const DEPTHS = [1, 4, 16, 32] as const;
+
+function bulk(endpoint: number, bytes: number, count: number): Case[] {
+  const way = endpoint === BULK_IN ? "in" : "out";
+  return DEPTHS.map((depth) => ({
+    name: `bulk ${way} ${sizeName(bytes)} depth ${depth}`,
+    model: IMMEDIATE,
+    endpoint,
+    bytes,
+    depth,
+    count,
+    latency: false,
+  }));
+}
+
+/** `64 B`, `16 KiB`. */
+export function sizeName(bytes: number): string {
+  return bytes < 1024 ? `${bytes} B` : `${bytes / 1024} KiB`;
+}
+
+/** Every case, in the order they are run. */
+export const CASES: readonly Case[] = [
+  {
+    name: "interrupt round trip 64 B depth 1",
+    model: IMMEDIATE,
+    endpoint: INTERRUPT_IN,
+    bytes: 64,
+    depth: 1,
+    count: 30_000,
+    latency: true,
+  },
+  ...bulk(BULK_IN, 64, 60_000),
+  ...bulk(BULK_IN, 512, 60_000),
+  ...bulk(BULK_IN, 16_384, 30_000),
+  ...bulk(BULK_IN, 262_144, 1_500),
+  ...bulk(BULK_OUT, 64, 60_000),
+  ...bulk(BULK_OUT, 16_384, 30_000),
+  {
+    name: "isochronous in 8 × 512 B depth 4",
+    model: IMMEDIATE,
+    endpoint: ISOCHRONOUS_IN,
+    bytes: 4_096,
+    depth: 4,
+    count: 20_000,
+    latency: false,
+  },
+  {
+    name: "bus model 16 KiB depth 8",
+    model: BUS,
+    endpoint: BULK_IN,
+    bytes: 16_384,
+    depth: 8,
+    count: 6_000,
+    latency: false,
+  },
+  {
+    name: "bus model 256 KiB depth 8",
+    model: BUS,
+    endpoint: BULK_IN,
+    bytes: 262_144,
+    depth: 8,
+    count: 300,
+    latency: false,
+  },
+  {
+    name: "interrupts each 125 µs",
+    model: [3, 125_000, 0],
+    endpoint: INTERRUPT_IN,
+    bytes: 64,
+    depth: 4,
+    count: 2_000,
+    latency: true,
+  },
+  {
+    name: "interrupts each 1 ms (parked)",
+    model: [3, 1_000_000, 0],
+    endpoint: INTERRUPT_IN,
+    bytes: 64,
+    depth: 2,
+    count: 250,
+    latency: true,
+  },
+];
+
+/** The case as its line, with a share of its transfers. */
+export function caseLine(c: Case, share: number): string {
+  const count = Math.max(c.depth * 4, Math.round(c.count * share));
+  return [...c.model, c.endpoint, c.bytes, c.depth, count, Number(c.latency)]
+    .join(",");
+}
+
+/** What a client prints for a case. */
+export interface Measurement {
+  readonly case: string;
+  readonly count: number;
+  readonly wallNs: number;
+  readonly cpuNs: number;
+  /** Transfers with wrong data or status: any makes the row void. */
+  readonly bad: number;
+  readonly p50Ns: number;
+  readonly p99Ns: number;
+}
+
+/** A figure of a row: what is compared with C's. */
+export type Figure = "throughput" | "cpu" | "p50";
+
+/** A promise of the project about one figure: a ratio to another peer in the same round. */
+export interface Target {
+  readonly peer: string;
+  readonly case: string;
+  readonly figure: Figure;
+  readonly against: string;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+const faster = (
+  c: string,
+  atLeast: number,
+  options: { readonly peer?: string; readonly against?: string } = {},
+): Target => ({
+  peer: options.peer ?? "driverspace",
+  case: c,
+  figure: "throughput",
+  against: options.against ?? "C",
+  atLeast,
+});
+const within = (c: string, figure: Figure, atMost: number): Target => ({
+  peer: "driverspace",
+  case: c,
+  figure,
+  against: "C",
+  atMost,
+});
+
+/** The targets, as agreed for this project. */
+export const TARGETS: readonly Target[] = [
+  faster("bulk in 64 B depth 32", 0.80),
+  faster("bulk in 16 KiB depth 32", 0.90),
+  faster("bulk in 256 KiB depth 32", 0.90),
+  faster("bulk in 64 B depth 16", 0.65),
+  faster("bulk in 16 KiB depth 16", 0.85),
+  faster("bus model 16 KiB depth 8", 0.97),
+  faster("bus model 256 KiB depth 8", 0.97),
+  within("interrupt round trip 64 B depth 1", "p50", 2.5),
+  within("interrupts each 125 µs", "p50", 1.1),
+  within("interrupts each 125 µs", "cpu", 2),
+  within("interrupts each 1 ms (parked)", "p50", 2),
+  faster("bulk in 64 B depth 16", 8, { against: "npm usb 2" }),
+  faster("bulk in 16 KiB depth 16", 5, { against: "npm usb 2" }),
+  faster("bulk in 64 B depth 16", 2, {
+    peer: "driverspace, fresh buffers",
+    against: "npm usb 2",
+  }),
+  faster("bulk in 16 KiB depth 16", 2, {
+    peer: "driverspace, fresh buffers",
+    against: "npm usb 2",
+  }),
+];

@@ -1,0 +1,106 @@
+/**
+ * Runs every peer on every case, round after round in changing order, C in each.
+ * Absolute times mean nothing on a shared machine; the ratio to C of the same
+ * round does, and the median of those over the rounds is what is reported.
+ */
+
+import { type Case, caseLine, CASES, type Measurement } from "./cases.ts";
+import type { Peer } from "./peers.ts";
+
+/** A peer that is ready to run. */
+export interface ReadyPeer extends Peer {
+  readonly command: readonly string[];
+}
+
+/** One measurement with where it belongs. */
+export interface Row {
+  readonly round: number;
+  readonly peer: string;
+  readonly caseName: string;
+  readonly measurement: Measurement;
+}
+
+/** How to run the rounds. */
+export interface RoundOptions {
+  readonly rounds: number;
+  /** All shares are multiplied by it: `--quick` takes less. */
+  readonly effort: number;
+  /** The compiled `fake_usbfs.so`. */
+  readonly library: string;
+  readonly random: () => number;
+  readonly say: (text: string) => void;
+}
+
+/** A hung peer is ended after this long; the others go on. */
+const PEER_TIMEOUT_MS = 120_000;
+/** Runs first in every process and is not counted: compilers and caches warm up on it. */
+const WARM_UP = ["0,0,0,129,64,1,2000,0", "0,0,0,130,16384,4,2000,0"] as const;
+
+const withFake = new URL("./with_fake.sh", import.meta.url).pathname;
+
+/** The cases a peer can do. */
+export function casesOf(peer: Peer): readonly Case[] {
+  return CASES.filter((c) =>
+    c.depth <= (peer.depthMax ?? Infinity) &&
+    (peer.isochronous || !c.name.startsWith("isochronous"))
+  );
+}
+
+/** Runs all rounds. A peer that fails in a round is named and misses that round. */
+export async function runRounds(
+  peers: readonly ReadyPeer[],
+  options: RoundOptions,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let round = 0; round < options.rounds; round++) {
+    for (const peer of shuffled(peers, options.random)) {
+      const measured = await runPeer(peer, options);
+      if (typeof measured === "string") {
+        options.say(`  ${peer.name}: ${measured}`);
+        continue;
+      }
+      casesOf(peer).forEach((c, index) => {
+        const measurement = measured[index];
+        if (measurement === undefined) return;
+        rows.push({ round, peer: peer.name, caseName: c.name, measurement });
+      });
+    }
+    options.say(`  round ${round + 1} of ${options.rounds} done`);
+  }
+  return rows;
+}
+
+async function runPeer(
+  peer: ReadyPeer,
+  options: RoundOptions,
+): Promise<Measurement[] | string> {
+  const cases = casesOf(peer);
+  const lines = cases.map((c) => caseLine(c, peer.share * options.effort));
+  const child = new Deno.Command(withFake, {
+    args: [options.library, ...peer.command, ...WARM_UP, ...lines],
+    env: peer.isTrapped ? { FAKE_USBFS_TRAP: "1" } : {},
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), PEER_TIMEOUT_MS);
+  const { success, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const decoder = new TextDecoder();
+  if (!success) {
+    return `failed: ${decoder.decode(stderr).trim().slice(-300)}`;
+  }
+  const printed = decoder.decode(stdout).split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as Measurement);
+  return printed.slice(WARM_UP.length);
+}
+
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const result = [...items];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [result[i], result[j]] = [result[j] as T, result[i] as T];
+  }
+  return result;
+}
