@@ -1,0 +1,224 @@
+/**
+ * Every right a sandboxed driver will have, with its reason, and every layer
+ * that holds it: what `explain` prints.
+ *
+ * @module
+ */
+
+import {
+  interfaceMask,
+  type SandboxPolicy,
+  type SandboxProfile,
+} from "./sandbox_policy.ts";
+import {
+  ALLOWED_CALLS,
+  CHECKED_CALLS,
+  FATAL_CALLS,
+} from "./sandbox_policy_calls.ts";
+import { type PathGrant, pathGrants } from "./sandbox_policy_paths.ts";
+import { requestsFor } from "./sandbox_policy_requests.ts";
+
+/** A right and why it is there. */
+export interface ExplainedRight {
+  readonly kind:
+    | "descriptor"
+    | "interface"
+    | "usb request"
+    | "path"
+    | "system calls"
+    | "checked call"
+    | "permission";
+  readonly what: string;
+  readonly reason: string;
+}
+
+/** A layer, and whether it is there on this machine. */
+export interface ExplainedLayer {
+  readonly name: string;
+  readonly isActive: boolean;
+  readonly detail: string;
+}
+
+/** All of it. Plain JSON. */
+export interface Explanation {
+  readonly profile: SandboxProfile;
+  readonly rights: readonly ExplainedRight[];
+  readonly layers: readonly ExplainedLayer[];
+  /** What none of it protects, a sentence each. */
+  readonly limits: readonly string[];
+}
+
+/** What must be known of the machine. */
+export interface ExplainMachine {
+  readonly denoPath: string;
+  readonly architecture: "x86_64" | "aarch64";
+  /** 0: no Landlock. */
+  readonly landlockAbi: number;
+  readonly isRoot: boolean;
+  /** Paths that exist, so that absent optional ones are left out; default: all are shown. */
+  readonly exists?: (path: string) => boolean;
+}
+
+/** Explains a policy on a machine. */
+export function explainPolicy(
+  policy: SandboxPolicy,
+  machine: ExplainMachine,
+): Explanation {
+  return {
+    profile: policy.profile,
+    rights: [
+      ...descriptorRights(policy),
+      ...usbRights(policy),
+      ...pathRights(policy, machine),
+      ...callRights(),
+    ],
+    layers: layers(policy, machine),
+    limits: LIMITS,
+  };
+}
+
+function descriptorRights(policy: SandboxPolicy): ExplainedRight[] {
+  return [
+    right("descriptor", "0, 1, 2", "frames with the supervisor, and panics"),
+    ...(policy.virtualBus === undefined
+      ? [right("descriptor", `100: ${policy.nodePath}`, "the one device")]
+      : []),
+    right(
+      "descriptor",
+      `101: ${policy.logPath}`,
+      "the one log; append only: it cannot be truncated, rewritten or renamed",
+    ),
+    right(
+      "permission",
+      `--allow-ffi=${policy.libraryPath}`,
+      "libusb; revoked in stage 2. Alone it would hold nothing back",
+    ),
+  ];
+}
+
+function usbRights(policy: SandboxPolicy): ExplainedRight[] {
+  const requests = requestsFor(policy.requests);
+  return [
+    ...policy.interfaces.map((number) =>
+      right(
+        "interface",
+        `${number} (mask 0x${interfaceMask(policy).toString(16)})`,
+        "the driver claims it; others the kernel refuses",
+      )
+    ),
+    ...requests.map(({ name, reason }) => right("usb request", name, reason)),
+  ];
+}
+
+function pathRights(
+  policy: SandboxPolicy,
+  machine: ExplainMachine,
+): ExplainedRight[] {
+  const { exists = () => true } = machine;
+  const words: Readonly<Record<PathGrant["access"], string>> = {
+    read: "read",
+    execute: "read and execute",
+    readWriteBelow: "read and write below",
+  };
+  return pathGrants(policy, machine)
+    .filter(({ path, optional }) => !optional || exists(path))
+    .map(({ path, access, reason }) =>
+      right("path", `${words[access]} ${path}`, `${reason}; until stage 2`)
+    );
+}
+
+function callRights(): ExplainedRight[] {
+  return [
+    ...ALLOWED_CALLS.map(({ calls, reason }) =>
+      right("system calls", calls.join(" "), reason)
+    ),
+    ...CHECKED_CALLS.map(({ call, rule, reason }) =>
+      right("checked call", `${call}: ${rule}`, reason)
+    ),
+  ];
+}
+
+function layers(
+  policy: SandboxPolicy,
+  machine: ExplainMachine,
+): ExplainedLayer[] {
+  const { landlockAbi, isRoot } = machine;
+  const isTight = policy.profile === "jitless";
+  return [
+    layer(
+      "Landlock",
+      landlockAbi >= policy.landlockAbiMinimum,
+      landlockAbi === 0
+        ? "not in this kernel: nothing will start"
+        : `version ${landlockAbi}; at least ${policy.landlockAbiMinimum} is demanded`,
+    ),
+    layer(
+      "seccomp",
+      true,
+      `an allow-list; ${FATAL_CALLS.length} calls kill, unknown ones fail`,
+    ),
+    layer(
+      "interface mask",
+      policy.virtualBus === undefined,
+      "USBDEVFS_DROP_PRIVILEGES on the open device",
+    ),
+    layer(
+      "stage 2",
+      policy.virtualBus === undefined,
+      "no path at all, not dumpable, Deno permissions revoked",
+    ),
+    layer(
+      "no new code",
+      isTight,
+      isTight
+        ? "jitless: no executable memory can be made"
+        : "profile jitless has it; JavaScript then runs 10 to 75 times slower",
+    ),
+    layer("capabilities", true, isRoot ? "all dropped" : "none held"),
+    layer(
+      "own user",
+      policy.user !== undefined || !isRoot,
+      policy.user === undefined
+        ? isRoot
+          ? "runs as root without capabilities; name a user to change it"
+          : "runs as the user who starts it"
+        : `becomes user ${policy.user.userId}`,
+    ),
+    layer(
+      "namespaces",
+      policy.isolate,
+      policy.isolate
+        ? "own network, IPC, host name and cgroup"
+        : "none; sockets are refused by the filter all the same",
+    ),
+    layer(
+      "dies with its parent",
+      policy.parentProcessId !== undefined,
+      "parent-death signal, which the driver cannot forget",
+    ),
+  ];
+}
+
+/** `SECURITY.md` has the whole list. */
+const LIMITS = [
+  "The device itself is not safe from its driver: any legal request on it passes, vendor requests included",
+  "Bugs of the kernel and of host controller drivers are not contained",
+  "What the driver writes to its log and its output may be false",
+  "A driver may use up CPU and memory: use a cgroup",
+] as const;
+
+function right(
+  kind: ExplainedRight["kind"],
+  what: string,
+  reason: string,
+): ExplainedRight {
+  return { kind, what, reason };
+}
+
+function layer(
+  name: string,
+  isActive: boolean,
+  detail: string,
+): ExplainedLayer {
+  return { name, isActive, detail };
+}
