@@ -191,10 +191,11 @@ export class BusDevice implements QueueHost, StandardTarget {
   /**
    * Resets the port: transfers end, halts and alternate settings are as at
    * first, the configuration stays. USB 2.0, 9.1.1.5 and hosts' habit.
+   * Transfers end with `status`.
    */
-  reset(): void {
+  reset(status: number = -ERRNO.NOENT): void {
     const value = this.#activeConfiguration?.configurationValue ?? 0;
-    this.#endAll(-ERRNO.NOENT);
+    this.#endAll(status);
     this.#state = "present";
     this.isRemoteWakeupOn = false;
     this.#rebuild(value);

@@ -307,7 +307,8 @@ export class UsbfsFile implements Session {
   #reset(): Answer {
     const errno = this.#claims.checkReset();
     if (errno !== 0) return failed(errno);
-    this.#device.reset();
+    // The kernel unbinds first, and that shuts endpoints down.
+    this.#device.reset(-ERRNO.SHUTDOWN);
     if (this.#device.isGone) return failed(ERRNO.NODEV);
     this.#device.claims.forgetAll();
     return OK;

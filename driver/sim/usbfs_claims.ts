@@ -10,6 +10,9 @@ import { ERRNO } from "./errno.ts";
 import { DISCONNECT_CLAIM_FLAG, USBDEVFS } from "./usbfs_constants.ts";
 import type { Answer } from "./usbfs_contract.ts";
 
+/** Bits of `ifclaimed`, one file's claims in the kernel: numbers from here on are invalid. */
+const MAX_CLAIMS = 64;
+
 /** Success without a result. */
 export const OK: Answer = [0, 0];
 
@@ -38,6 +41,7 @@ export class UsbfsClaims {
 
   /** CLAIMINTERFACE. */
   claim(number: number): number {
+    if (number >= MAX_CLAIMS) return ERRNO.INVAL;
     const isAllowed = this.#allowed === undefined ||
       (number < 32 && (this.#allowed >>> number & 1) === 1);
     if (!isAllowed) return ERRNO.ACCES;
@@ -51,11 +55,14 @@ export class UsbfsClaims {
     }
   }
 
-  /** RELEASEINTERFACE. The kernel sets alternate 0 and ends transfers. */
+  /**
+   * RELEASEINTERFACE. The kernel shuts endpoints down, as it does for every
+   * driver it unbinds, and sets alternate 0.
+   */
   release(number: number): number {
     const device = this.#device;
     if (!device.claims.release(number, this.#owner)) return ERRNO.INVAL;
-    device.endInterface(number, -ERRNO.NOENT);
+    device.endInterface(number, -ERRNO.SHUTDOWN);
     if (device.alternateOf(number) !== 0) device.selectAlternate(number, 0);
     return 0;
   }
@@ -170,7 +177,7 @@ export class UsbfsClaims {
     const { claims } = this.#device;
     const owner = claims.owner(number);
     if (owner === undefined) return claims.detach(number);
-    this.#device.endInterface(number, -ERRNO.NOENT);
+    this.#device.endInterface(number, -ERRNO.SHUTDOWN);
     return claims.release(number, owner);
   }
 

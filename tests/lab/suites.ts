@@ -20,5 +20,6 @@ export const SUITES: readonly Suite[] = [
     name: "kernel",
     title: "what the emulation takes from a real usbfs",
     entry: "suites/kernel_facts.ts",
+    programs: { device_worker: "tests/lab/programs/device_worker.ts" },
   },
 ];

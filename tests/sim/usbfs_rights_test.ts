@@ -79,7 +79,7 @@ Deno.test("usbfs resets: transfers end, claims are lost, halts clear, the config
   await client.submit(BULK_IN(64));
   assertEquals(await command(client, 5, 0, 0x83), 0);
   assertEquals(await client.ioctl(USBDEVFS.RESET), [0, 0]);
-  assertEquals(reaped(await client.reap()).status, -ERRNO.NOENT);
+  assertEquals(reaped(await client.reap()).status, -ERRNO.SHUTDOWN);
   const other = open();
   const { answer } = await other.call(USBDEVFS.CLAIMINTERFACE, words(0));
   assertEquals(answer, [0, 0]);
