@@ -69,6 +69,8 @@ export interface BusNode {
   /** `/dev/bus/usb/001/002`. */
   readonly nodePath: string;
   readonly minor: number;
+  /** `false`: opening the node is refused with EACCES, where the transport can. */
+  readonly isAccessible?: boolean;
   /** `/sys/...` entries, parents first. */
   readonly tree: readonly TreeEntry[];
   /** udev properties of its uevents, without ACTION and SEQNUM. */

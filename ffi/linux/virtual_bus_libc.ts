@@ -24,6 +24,7 @@ export const ERRNO = {
   ENOENT: 2,
   EIO: 5,
   EBADF: 9,
+  EACCES: 13,
   EFAULT: 14,
   EINVAL: 22,
   EMFILE: 24,

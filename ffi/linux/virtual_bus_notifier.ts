@@ -179,6 +179,10 @@ export class Notifier {
       listener.answer(call, [-1, ERRNO.ENOENT]);
       return true;
     }
+    if (node.isAccessible === false) {
+      listener.answer(call, [-1, ERRNO.EACCES]);
+      return true;
+    }
     this.#files.endOrphans();
     const isOpen = this.#files.size < OPEN_FILES_MAX &&
       this.#give(call, node, flags);

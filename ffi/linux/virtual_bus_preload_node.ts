@@ -53,7 +53,10 @@ export class PreloadNode implements AsyncDisposable {
     const node = makeNode(kind, `${directory}/node/${busNode.minor}`, libc);
     this.#node = node;
     const path = `${directory}/ioctl/${busNode.nodePath}`;
-    this.#server = new SocketServer(path, (wire) => this.#serve(wire));
+    this.#server = new SocketServer(path, {
+      serve: (wire) => this.#serve(wire),
+      ended: () => this.#closeWhenUnused(),
+    });
     busNode.setNodeReadiness({
       setReady: (on) => node.setReady(on),
       hangup: () => node.hangup(),
@@ -70,6 +73,8 @@ export class PreloadNode implements AsyncDisposable {
   /** Puts the node into a client's root. */
   linkInto(path: string): void {
     this.#node.link(path);
+    // Root opens it nevertheless, as modes do not bind it.
+    if (this.busNode.isAccessible === false) Deno.chmodSync(path, 0);
   }
 
   /**
@@ -108,7 +113,6 @@ export class PreloadNode implements AsyncDisposable {
       }
     } finally {
       end();
-      queueMicrotask(() => this.#closeWhenUnused());
     }
   }
 
@@ -119,8 +123,11 @@ export class PreloadNode implements AsyncDisposable {
 
 /** Listens for files in /dev that are not ours; without it the preload leaks a descriptor for each. */
 export function serveDefault(path: string): AsyncDisposable {
-  return new SocketServer(path, async (wire) => {
-    while (await wire.next() !== undefined) await wire.runInClient();
+  return new SocketServer(path, {
+    serve: async (wire) => {
+      while (await wire.next() !== undefined) await wire.runInClient();
+    },
+    ended: () => {},
   });
 }
 
@@ -140,22 +147,28 @@ async function answer(
   return [data.length, 0];
 }
 
+interface SocketHandlers {
+  /** Serves one connection to its end. */
+  serve(wire: PreloadWire): Promise<void>;
+  /** One connection is over. */
+  ended(): void;
+}
+
 /** A Unix socket and its connections. What a client does wrong ends its connection only. */
 class SocketServer implements AsyncDisposable {
   readonly #listener: Deno.UnixListener;
   readonly #wires = new Map<PreloadWire, Promise<void>>();
   readonly #accepting: Promise<void>;
-  readonly #serve: (wire: PreloadWire) => Promise<void>;
+  readonly #handlers: SocketHandlers;
+  #path: string;
 
-  constructor(path: string, serve: (wire: PreloadWire) => Promise<void>) {
+  constructor(path: string, handlers: SocketHandlers) {
     Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
     this.#path = path;
-    this.#serve = serve;
+    this.#handlers = handlers;
     this.#listener = Deno.listen({ transport: "unix", path });
     this.#accepting = this.#accept();
   }
-
-  #path: string;
 
   get connections(): number {
     return this.#wires.size;
@@ -187,12 +200,13 @@ class SocketServer implements AsyncDisposable {
 
   async #run(wire: PreloadWire): Promise<void> {
     try {
-      await this.#serve(wire);
+      await this.#handlers.serve(wire);
     } catch (error) {
       if (!isEnd(error)) throw error;
     } finally {
       const isOurs = this.#wires.delete(wire);
       if (isOurs) closeQuietly(wire);
+      this.#handlers.ended();
     }
   }
 }
