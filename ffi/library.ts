@@ -83,12 +83,11 @@ export function openLibrary(options: LibraryOptions = {}): Library {
  * @throws {UsbError} `library` when there is none.
  */
 export function findLibrary(
-  platform: LibraryPlatform = { os: Deno.build.os, arch: Deno.build.arch },
+  candidates: readonly string[] = libraryCandidates(Deno.build),
 ): string {
-  const candidates = libraryCandidates(platform);
   for (const path of candidates) {
     const state = fileState(path);
-    if (state === "unknown") return allowedCandidate(candidates) ?? path;
+    if (state === "unknown") return grantedCandidate(candidates) ?? path;
     if (state === "present") return path;
   }
   throw new UsbError({
@@ -221,7 +220,7 @@ function fileState(path: string): FileState {
 }
 
 /** Under a scoped flag we may not look, but may ask which path was granted. */
-function allowedCandidate(candidates: readonly string[]): string | undefined {
+function grantedCandidate(candidates: readonly string[]): string | undefined {
   return candidates.find((path) =>
     Deno.permissions.querySync({ name: "ffi", path }).state === "granted"
   );
