@@ -67,9 +67,12 @@ export class OutputQueue {
     while (filled < wanted) {
       const segment = this.#segments[depth];
       if (segment === undefined) break;
+      // A segment may give less than was asked for; it goes on where it stopped.
       const part = segment.read(offset, wanted - filled);
       bytes.set(part, filled);
       filled += part.length;
+      offset += part.length;
+      if (offset < segment.lengthBytes && part.length > 0) continue;
       depth++;
       offset = 0;
     }

@@ -55,8 +55,8 @@ export const QUANTITIES: Readonly<Record<MeasuredQuantity, QuantitySpec>> = {
   "TEMP": quantity("CEL", [1000], 23.4, { noise: 8e-6, overloadBit: 0x10 }),
 };
 
-/** Digits of the display: 6 and a half. */
-const COUNTS_PER_RANGE = 1e6;
+/** What is transferred has one digit more than the display's six and a half. */
+const COUNTS_PER_RANGE = 1e7;
 /** Ranges reach 20 % over their name, as instruments of this class do. */
 const OVERRANGE = 1.2;
 /** Mains frequency. */
