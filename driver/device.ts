@@ -76,31 +76,31 @@ export class Device implements AsyncDisposable {
    *
    * @throws {UsbError} `busy` when a kernel driver or another process holds it, `notFound`, `noDevice`.
    */
-  claimInterface(number: number): Promise<void> {
-    return this.port.claimInterface(interfaceNumber(number));
+  async claimInterface(number: number): Promise<void> {
+    await this.port.claimInterface(interfaceNumber(number));
   }
 
   /** Gives an interface back. */
-  releaseInterface(number: number): Promise<void> {
-    return this.port.releaseInterface(interfaceNumber(number));
+  async releaseInterface(number: number): Promise<void> {
+    await this.port.releaseInterface(interfaceNumber(number));
   }
 
   /** Selects an alternate setting by its `bAlternateSetting`, not by index. */
-  setAlternateSetting(number: number, setting: number): Promise<void> {
-    return this.port.setAlternateSetting(
+  async setAlternateSetting(number: number, setting: number): Promise<void> {
+    await this.port.setAlternateSetting(
       interfaceNumber(number),
       alternateSetting(setting),
     );
   }
 
   /** Selects a configuration by its `bConfigurationValue`. */
-  setConfiguration(value: number): Promise<void> {
-    return this.port.setConfiguration(configurationValue(value));
+  async setConfiguration(value: number): Promise<void> {
+    await this.port.setConfiguration(configurationValue(value));
   }
 
   /** Clears the halt of an endpoint at both ends. */
-  clearHalt(endpoint: number): Promise<void> {
-    return this.port.clearHalt(endpointAddress(endpoint));
+  async clearHalt(endpoint: number): Promise<void> {
+    await this.port.clearHalt(endpointAddress(endpoint));
   }
 
   /** Resets the device's port. */
@@ -288,9 +288,10 @@ export class Device implements AsyncDisposable {
     });
   }
 
-  /** Cancels, drains, releases, closes. */
-  close(): Promise<void> {
-    return this.port.close();
+  /** Cancels, drains, releases, closes. Readers of its endpoints end. */
+  async close(): Promise<void> {
+    await this.port.close();
+    for (const endpoint of this.#endpoints.values()) endpoint.deviceClosed();
   }
 
   /** Closes the device at the end of an `await using` block. */

@@ -6,13 +6,27 @@
  */
 
 import type { Device } from "./device.ts";
-import type { EndpointAddress } from "./usb.ts";
+import { type ReaderOptions, ReportReader } from "./endpoint_reader.ts";
+import { EndpointWriter, type WriterOptions } from "./endpoint_writer.ts";
+import type { Report } from "./port.ts";
+import {
+  directionOf,
+  type EndpointAddress,
+  type EndpointDescriptor,
+  hex,
+} from "./usb.ts";
 
-/** Reports and streams of one endpoint. */
+/** Bytes asked for at a time on a bulk IN endpoint: a multiple of every packet size. */
+const BULK_READ_BYTES = 16 * 1024;
+
+/** Reports and streams of one endpoint. One reader and one writer at a time. */
 export class Endpoint {
   /** `bEndpointAddress`. */
   readonly address: EndpointAddress;
   readonly #device: Device;
+  #reader: ReportReader | undefined;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
 
   /** Made by `device.endpoint(address)`. */
   constructor(device: Device, address: EndpointAddress) {
@@ -23,5 +37,175 @@ export class Endpoint {
   /** The device it belongs to. */
   get device(): Device {
     return this.#device;
+  }
+
+  /** Its descriptor in the live setting of its interface; `undefined` when it has none there. */
+  get descriptor(): EndpointDescriptor | undefined {
+    const { configuration, claimed } = this.#device.port;
+    for (
+      const { interfaceNumber, alternates } of configuration?.interfaces ?? []
+    ) {
+      const live = alternates.find((alternate) =>
+        alternate.alternateSetting === claimed.get(interfaceNumber)
+      );
+      const found = live?.endpoints.find((endpoint) =>
+        endpoint.endpointAddress === this.address
+      );
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /**
+   * Reads one transfer after the other, several in flight. Each report is the
+   * caller's own. When the caller is slow, the host stops asking and the device
+   * waits. Ends when the signal fires or the device is closed; `break` stops the
+   * reading and drops what was read ahead.
+   *
+   * ```ts
+   * import type { Device } from "./device.ts";
+   *
+   * async function logReports(device: Device): Promise<void> {
+   *   for await (const report of device.endpoint(0x81).reports()) {
+   *     console.log(report.data);
+   *   }
+   * }
+   * ```
+   *
+   * @throws {UsbError} From the iteration: `stall`, `overflow`, `io`, and `noDevice` at an unplug,
+   *   after every report that came before; `busy` when it is being read already.
+   * @throws {TypeError} When it is an OUT endpoint.
+   */
+  reports(options: ReaderOptions = {}): AsyncIterable<Report> {
+    this.#expect("in", "read from");
+    return { [Symbol.asyncIterator]: () => this.#read(options) };
+  }
+
+  /**
+   * Its bytes as a stream, for readers with buffers of their own (BYOB) as well.
+   * Boundaries of transfers are not kept; where they matter, use `reports`. After
+   * an error or a cancel the next one is a new stream.
+   *
+   * @throws {TypeError} When it is an OUT endpoint.
+   */
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#readable ??= this.openReadable();
+  }
+
+  /** Its writer as a stream, with the default options; see `openWritable`. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= this.openWritable();
+  }
+
+  /** As `readable`, with transfers as asked for, and not kept. @throws {TypeError} As `readable`. */
+  openReadable(
+    options: ReaderOptions = {},
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const reports = this.reports(options);
+    let iterator: AsyncIterator<Report> | undefined;
+    const forget = (): void => void (this.#readable = undefined);
+    return new ReadableStream({
+      type: "bytes",
+      pull: async (controller): Promise<void> => {
+        try {
+          iterator ??= reports[Symbol.asyncIterator]();
+          const bytes = await nextBytes(iterator);
+          if (bytes !== undefined) return controller.enqueue(bytes);
+        } catch (error) {
+          forget();
+          throw error;
+        }
+        forget();
+        controller.close();
+        // A reader that waits with its own buffer is told of the end by an answer.
+        controller.byobRequest?.respond(0);
+      },
+      cancel: async (): Promise<void> => {
+        forget();
+        await iterator?.return?.();
+      },
+    });
+  }
+
+  /**
+   * A stream that writes: each chunk becomes one or more transfers, in order,
+   * several in flight. A write resolves when the chunk is on its way; `close`
+   * when everything has arrived; `abort` cancels what has not. A failure cancels
+   * what is behind it and fails the stream.
+   *
+   * @throws {TypeError} When it is an IN endpoint.
+   */
+  openWritable(options: WriterOptions = {}): WritableStream<Uint8Array> {
+    this.#expect("out", "write to");
+    const writer = new EndpointWriter(this.#device, this.address, options);
+    const forget = (): void => void (this.#writable = undefined);
+    return new WritableStream({
+      start: (controller): void =>
+        writer.onFailure((error) => {
+          forget();
+          controller.error(error);
+        }),
+      write: (chunk): Promise<void> => writer.write(chunk),
+      close: async (): Promise<void> => {
+        forget();
+        await writer.drain();
+      },
+      abort: async (): Promise<void> => {
+        forget();
+        await writer.cancel();
+      },
+    });
+  }
+
+  /** Called by the device when it was closed: readers end. */
+  deviceClosed(): void {
+    this.#reader?.end();
+  }
+
+  #read(options: ReaderOptions): ReportReader {
+    if (this.#reader !== undefined) {
+      throw this.#device.error(
+        "busy",
+        `read from endpoint ${hex(this.address)}`,
+        "it is being read already",
+        "Read it in one place, or end the other reader first",
+      );
+    }
+    const { transferLengthBytes } = options;
+    const isBulk = this.descriptor?.transferType === "bulk";
+    const reader = new ReportReader(this.#device, this.address, {
+      ...options,
+      ...(isBulk && transferLengthBytes === undefined
+        ? { transferLengthBytes: BULK_READ_BYTES }
+        : {}),
+      onOver: () => {
+        if (this.#reader === reader) this.#reader = undefined;
+      },
+    });
+    this.#reader = reader;
+    reader.start();
+    return reader;
+  }
+
+  #expect(direction: "in" | "out", what: string): void {
+    if (directionOf(this.address) === direction) return;
+    throw new TypeError(
+      `Cannot ${what} endpoint ${hex(this.address)}: it is an ${
+        direction === "in" ? "OUT" : "IN"
+      } endpoint`,
+    );
+  }
+}
+
+/** The next report with bytes in it; a stream has no place for empty ones. */
+async function nextBytes(
+  iterator: AsyncIterator<Report>,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  for (;;) {
+    const next = await iterator.next();
+    if (next.done === true) return undefined;
+    // Reports of a reader own their bytes.
+    const data = next.value.data as Uint8Array<ArrayBuffer>;
+    if (data.length > 0) return data;
   }
 }

@@ -4,7 +4,6 @@ import {
   MAILBOX_REPORT_CAPACITY,
   STOP_TIMEOUT_MS,
 } from "../../driver/limits.ts";
-import { Session } from "../../driver/loop/session.ts";
 import { bench, driverWith, readyBench, stopBench } from "./bench_session.ts";
 import { INTERRUPT_IN } from "./fake_device.ts";
 

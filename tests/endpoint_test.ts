@@ -1,0 +1,300 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertThrows,
+} from "../driver/std.ts";
+import { Device } from "../driver/device.ts";
+import { UsbError } from "../driver/errors.ts";
+import { settle, VirtualClock } from "../driver/loop/clock.ts";
+import type { TransferOutcome, TransferRequest } from "../driver/port.ts";
+import { interfaceNumber } from "../driver/usb.ts";
+import {
+  BULK_IN,
+  FakeDevice,
+  INTERRUPT_IN,
+  outcomeOf,
+} from "./loop/fake_device.ts";
+
+const BULK_OUT = 0x02;
+
+interface Rig {
+  readonly fake: FakeDevice;
+  readonly device: Device;
+}
+
+async function rig(): Promise<Rig> {
+  const fake = new FakeDevice(new VirtualClock());
+  await fake.claimInterface(interfaceNumber(0));
+  return { fake, device: new Device(fake) };
+}
+
+Deno.test("Endpoint gives reports in order, each the reader's own, until the signal", async () => {
+  const { fake, device } = await rig();
+  const stop = new AbortController();
+  const seen: Uint8Array[] = [];
+  const read = (async (): Promise<void> => {
+    const options = { signal: stop.signal };
+    for await (const report of device.endpoint(INTERRUPT_IN).reports(options)) {
+      seen.push(report.data);
+    }
+  })();
+  for (const byte of [1, 2, 3]) {
+    assert(fake.ring().send(byte));
+    await settle();
+  }
+  stop.abort();
+  await read;
+  assertEquals(seen.map((data) => [...data]), [[1], [2], [3]]);
+  assertEquals([fake.ring().isOver, fake.ring().counters.inFlight], [true, 0]);
+});
+
+Deno.test("Endpoint leaves reports in the device when the reader is slow", async () => {
+  const { fake, device } = await rig();
+  const reports = device.endpoint(INTERRUPT_IN).reports({
+    transfersInFlight: 2,
+    readAhead: 4,
+  })[Symbol.asyncIterator]();
+  const taken = [1, 2, 3, 4, 5, 6, 7].map((byte) => fake.ring().send(byte));
+  assertEquals(taken, [true, true, true, true, true, true, false]);
+  const seen: (number | undefined)[] = [];
+  for (let count = 0; count < 6; count++) {
+    const next = await reports.next();
+    if (next.done !== true) seen.push(next.value.data[0]);
+  }
+  assertEquals(seen, [1, 2, 3, 4, 5, 6]);
+  assertEquals(fake.ring().send(7), true);
+  await reports.return?.();
+});
+
+Deno.test("Endpoint fails the reader after the reports that came before", async () => {
+  const { fake, device } = await rig();
+  const seen: number[] = [];
+  const read = assertRejects(
+    async () => {
+      for await (const report of device.endpoint(INTERRUPT_IN).reports()) {
+        seen.push(report.data[0] ?? 0);
+      }
+    },
+    UsbError,
+    "Cannot read from endpoint 0x81 on 0957:1755@1-4: the device is gone",
+  );
+  fake.ring().send(1);
+  fake.ring().send(2);
+  fake.unplug();
+  assertEquals((await read).code, "noDevice");
+  assertEquals(seen, [1, 2]);
+});
+
+Deno.test("Endpoint can be read again after it stalled", async () => {
+  const { fake, device } = await rig();
+  const endpoint = device.endpoint(INTERRUPT_IN);
+  const first = endpoint.reports()[Symbol.asyncIterator]();
+  fake.ring().end("stall");
+  await assertRejects(() => first.next(), UsbError, "stalled");
+  assertEquals((await first.next()).done, true);
+  const second = endpoint.reports()[Symbol.asyncIterator]();
+  fake.ring().send(9);
+  assertEquals((await second.next()).value?.data, Uint8Array.of(9));
+  await second.return?.();
+});
+
+Deno.test("Endpoint has one reader at a time", async () => {
+  const { device } = await rig();
+  const endpoint = device.endpoint(INTERRUPT_IN);
+  const first = endpoint.reports()[Symbol.asyncIterator]();
+  assertThrows(
+    () => endpoint.reports()[Symbol.asyncIterator](),
+    UsbError,
+    "being read already",
+  );
+  await first.return?.();
+  await endpoint.reports()[Symbol.asyncIterator]().return?.();
+});
+
+Deno.test("Endpoint readers end when the device is closed", async () => {
+  const { device } = await rig();
+  const reports = device.endpoint(INTERRUPT_IN).reports();
+  const next = reports[Symbol.asyncIterator]().next();
+  await device.close();
+  assertEquals(await next, { done: true, value: undefined });
+});
+
+Deno.test("Endpoint with a signal that has fired reads nothing", async () => {
+  const { fake, device } = await rig();
+  const options = { signal: AbortSignal.abort() };
+  for await (const _ of device.endpoint(INTERRUPT_IN).reports(options)) {
+    assert(false, "there is nothing to read");
+  }
+  assertEquals(fake.rings.length, 0);
+});
+
+Deno.test("Endpoint refuses the wrong direction and options out of bounds", async () => {
+  const { device } = await rig();
+  assertThrows(
+    () => device.endpoint(BULK_OUT).reports(),
+    TypeError,
+    "Cannot read from endpoint 0x02: it is an OUT endpoint",
+  );
+  assertThrows(
+    () => device.endpoint(BULK_IN).writable,
+    TypeError,
+    "IN endpoint",
+  );
+  for (
+    const options of [
+      { readAhead: 0 },
+      { transfersInFlight: 65 },
+      { readAhead: 1e6 },
+    ]
+  ) {
+    const reports = device.endpoint(BULK_IN).reports(options);
+    assertThrows(() => reports[Symbol.asyncIterator](), RangeError);
+  }
+  for (
+    const options of [
+      { transfersInFlight: 0 },
+      { transferLengthBytes: 1.5 },
+      { timeoutMs: -1 },
+    ]
+  ) {
+    assertThrows(
+      () => device.endpoint(BULK_OUT).openWritable(options),
+      RangeError,
+    );
+  }
+});
+
+Deno.test("Endpoint's readable gives its bytes, empty transfers left out", async () => {
+  const { fake, device } = await rig();
+  const reader = device.endpoint(BULK_IN).readable.getReader();
+  const first = reader.read();
+  await settle();
+  assertEquals(fake.ring(BULK_IN).options.transferLengthBytes, 16 * 1024);
+  fake.ring(BULK_IN).send();
+  fake.ring(BULK_IN).send(1, 2);
+  fake.ring(BULK_IN).send(3);
+  assertEquals((await first).value, Uint8Array.of(1, 2));
+  assertEquals((await reader.read()).value, Uint8Array.of(3));
+  await reader.cancel();
+  assert(fake.ring(BULK_IN).isOver);
+});
+
+Deno.test("Endpoint's readable fills a reader's own buffer and keeps the rest", async () => {
+  const { fake, device } = await rig();
+  const { readable } = device.endpoint(BULK_IN);
+  const reader = readable.getReader({ mode: "byob" });
+  const first = reader.read(new Uint8Array(2));
+  await settle();
+  fake.ring(BULK_IN).send(1, 2, 3);
+  assertEquals((await first).value, Uint8Array.of(1, 2));
+  assertEquals((await reader.read(new Uint8Array(2))).value, Uint8Array.of(3));
+  const last = reader.read(new Uint8Array(2));
+  await device.close();
+  assertEquals((await last).done, true);
+});
+
+Deno.test("Endpoint's readable fails at an unplug; the next one is another stream", async () => {
+  const { fake, device } = await rig();
+  const endpoint = device.endpoint(BULK_IN);
+  const { readable } = endpoint;
+  assert(endpoint.readable === readable);
+  const reading = assertRejects(() => readable.getReader().read(), UsbError);
+  await settle();
+  fake.unplug();
+  assertEquals((await reading).code, "noDevice");
+  assert(endpoint.readable !== readable);
+});
+
+/** OUT transfers that end when the test says so. */
+function heldAnswers(fake: FakeDevice): {
+  readonly requests: (TransferRequest & { readonly type: "out" })[];
+  readonly ends: ((outcome: TransferOutcome) => void)[];
+} {
+  const requests: (TransferRequest & { readonly type: "out" })[] = [];
+  const ends: ((outcome: TransferOutcome) => void)[] = [];
+  fake.answer = (request) => {
+    if (request.type !== "out") return undefined;
+    requests.push({ ...request, data: request.data.slice() });
+    const { promise, resolve } = Promise.withResolvers<TransferOutcome>();
+    request.signal?.addEventListener(
+      "abort",
+      () => resolve(outcomeOf("cancelled")),
+    );
+    ends.push(resolve);
+    return promise;
+  };
+  return { requests, ends };
+}
+
+Deno.test("Endpoint's writable writes chunks in order and in pieces", async () => {
+  const { fake, device } = await rig();
+  const written: number[][] = [];
+  fake.answer = (request) => {
+    if (request.type === "out") written.push([...request.data]);
+    return outcomeOf("completed");
+  };
+  const writer = device.endpoint(BULK_OUT).openWritable({
+    transferLengthBytes: 2,
+  }).getWriter();
+  await writer.write(Uint8Array.of(1, 2, 3));
+  await writer.write(Uint8Array.of());
+  await writer.write(Uint8Array.of(4));
+  await writer.close();
+  assertEquals(written, [[1, 2], [3], [], [4]]);
+});
+
+Deno.test("Endpoint's writable keeps so many transfers in flight and no more", async () => {
+  const { fake, device } = await rig();
+  const { requests, ends } = heldAnswers(fake);
+  const writer = device.endpoint(BULK_OUT).openWritable({
+    transfersInFlight: 2,
+    zeroLengthPacket: true,
+  }).getWriter();
+  const writes = [1, 2, 3].map((byte) => writer.write(Uint8Array.of(byte)));
+  await settle();
+  assertEquals(requests.map((request) => request.data[0]), [1, 2]);
+  assertEquals(requests[0]?.zeroLengthPacket, true);
+  ends[0]?.(outcomeOf("completed"));
+  await Promise.all(writes);
+  assertEquals(requests.length, 3);
+  const closed = writer.close();
+  for (const end of ends) end(outcomeOf("completed"));
+  await closed;
+});
+
+Deno.test("Endpoint's writable fails when a transfer does, and cancels what is behind it", async () => {
+  const { fake, device } = await rig();
+  const { requests, ends } = heldAnswers(fake);
+  const endpoint = device.endpoint(BULK_OUT);
+  const { writable } = endpoint;
+  const writer = writable.getWriter();
+  for (const byte of [1, 2]) await writer.write(Uint8Array.of(byte));
+  const closed = assertRejects(() => writer.closed, UsbError, "stalled");
+  ends[0]?.(outcomeOf("stall"));
+  assertEquals((await closed).code, "stall");
+  assertEquals(requests[1]?.signal?.aborted, true);
+  await assertRejects(() => writer.write(Uint8Array.of(3)), UsbError);
+  assert(endpoint.writable !== writable, "the next one is another stream");
+});
+
+Deno.test("Endpoint's writable cancels what is in flight when it is aborted", async () => {
+  const { fake, device } = await rig();
+  const { requests } = heldAnswers(fake);
+  const writer = device.endpoint(BULK_OUT).writable.getWriter();
+  writer.closed.catch(() => {});
+  await writer.write(Uint8Array.of(1));
+  await writer.abort(new TypeError("enough"));
+  assertEquals(requests[0]?.signal?.aborted, true);
+});
+
+Deno.test("Endpoint's writable takes bytes only", async () => {
+  const { device } = await rig();
+  const writer = device.endpoint(BULK_OUT).writable.getWriter();
+  writer.closed.catch(() => {});
+  await assertRejects(
+    () => writer.write("text" as unknown as Uint8Array),
+    TypeError,
+    "a chunk is a Uint8Array",
+  );
+});
