@@ -72,8 +72,8 @@ async function initWithoutDiscovery(
       LIBUSB_OPTION_NO_DEVICE_DISCOVERY,
       true,
     );
-    // SAFETY: both buffers are referenced until the call is back.
-    return await symbols.libusb_init_context(out, option, 1);
+    // SAFETY: buffers of ours, used during the call only.
+    return symbols.libusb_init_context(out, option, 1);
   }
   isDiscoveryOffForGood = true;
   // SAFETY: null means the default of the process. The function is variadic;

@@ -15,10 +15,10 @@ export const LIBUSB_SYMBOLS = {
   libusb_get_version: { parameters: [], result: "pointer" },
   libusb_set_option: { parameters: ["pointer", "i32"], result: "i32" },
   libusb_init: { parameters: ["buffer"], result: "i32", nonblocking: true },
+  // On the thread: the runtime cannot tell that a nonblocking symbol is absent.
   libusb_init_context: {
     parameters: ["buffer", "buffer", "i32"],
     result: "i32",
-    nonblocking: true,
     optional: true,
   },
   libusb_exit: { parameters: ["pointer"], result: "void", nonblocking: true },
