@@ -15,19 +15,37 @@
  * @module
  */
 
+export type * from "../../driver/port.ts";
+export type * from "../../driver/usb.ts";
 export * from "../../driver/sim/virtual_device.ts";
 export {
   type PluggedDevice,
+  type PlugOptions,
   seededRandom,
   VirtualBus,
   type VirtualBusOptions,
 } from "../../driver/sim/virtual_bus.ts";
 export * from "../../driver/sim/devices/loopback.ts";
+export { SimulatedPort } from "../../driver/sim/simulated_port.ts";
+export type { SimulatedPortOptions } from "../../driver/sim/simulated_port.ts";
+export type * from "../../driver/sim/faults.ts";
+export type { Clock, Timer } from "../../driver/loop/clock.ts";
+export { VirtualClock } from "../../driver/loop/clock.ts";
+export type {
+  Answer,
+  BusNode,
+  BusObserver,
+  ClientMemory,
+  Readiness,
+  Session,
+  TreeEntry,
+} from "../../driver/sim/usbfs_contract.ts";
 export {
   type Availability,
   isNotifyAvailable,
   isPreloadAvailable,
 } from "./virtual_bus_available.ts";
+export type { PreloadRoot } from "./virtual_bus_preload_client.ts";
 export { SystemClock } from "./virtual_bus_clock.ts";
 export type { NodeKind } from "./virtual_bus_nodes.ts";
 export { type NotifyOptions, NotifyTransport } from "./virtual_bus_notify.ts";

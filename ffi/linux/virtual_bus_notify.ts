@@ -56,6 +56,7 @@ interface Peer {
 
 /** A bus as clients under a seccomp filter see it. Closing twice is a no-op. */
 export class NotifyTransport implements BusTransport {
+  /** Which transport this is. */
   readonly name = "notify";
   readonly #abi: Abi;
   readonly #libc: Libc;
@@ -98,6 +99,7 @@ export class NotifyTransport implements BusTransport {
       .reduce((sum, peer) => sum + peer.notifier.openFiles, 0);
   }
 
+  /** Starts a client in its namespaces. @throws {UsbError} `notSupported`, with the reason. */
   async spawn(command: ClientCommand): Promise<ClientProcess> {
     assert(this.#isOpen, "The transport is closed");
     const path = `${this.#root.path}/door${++this.#doors}`;
@@ -122,6 +124,7 @@ export class NotifyTransport implements BusTransport {
     }
   }
 
+  /** A device came. */
   plugged(node: BusNode): void {
     if (!this.#isOpen) return;
     this.#nodes.set(node.nodePath, node);
@@ -129,6 +132,7 @@ export class NotifyTransport implements BusTransport {
     this.#announce("add", node);
   }
 
+  /** A device goes. */
   unplugged(node: BusNode, killTransfers: () => void): void {
     this.#nodes.delete(node.nodePath);
     killTransfers();
@@ -137,10 +141,12 @@ export class NotifyTransport implements BusTransport {
     this.#announce("remove", node);
   }
 
+  /** An attribute changed. */
   changed(path: string, content: string): void {
     if (this.#isOpen) this.#tree.change(path, content);
   }
 
+  /** Ends the clients that still run and removes everything. */
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -153,6 +159,7 @@ export class NotifyTransport implements BusTransport {
     this.#libc.close();
   }
 
+  /** Closes the transport at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

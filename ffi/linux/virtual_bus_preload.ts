@@ -16,7 +16,10 @@ import {
   reduceTimerSlack,
 } from "./virtual_bus_libc.ts";
 import type { NodeKind } from "./virtual_bus_nodes.ts";
-import { PreloadClient } from "./virtual_bus_preload_client.ts";
+import {
+  PreloadClient,
+  type PreloadRoot,
+} from "./virtual_bus_preload_client.ts";
 import { PreloadNode, serveDefault } from "./virtual_bus_preload_node.ts";
 import {
   type BusTransport,
@@ -48,6 +51,7 @@ const GONE_NODES_MAX = 32;
 
 /** A bus as preloaded clients see it. Closing twice is a no-op. */
 export class PreloadTransport implements BusTransport {
+  /** Which transport this is. */
   readonly name = "preload";
   readonly #root: TemporaryRoot;
   readonly #libc: Libc;
@@ -88,12 +92,12 @@ export class PreloadTransport implements BusTransport {
    *
    * @throws {RangeError} When there are too many.
    */
-  addClient(): PreloadClient {
+  addClient(): PreloadRoot {
     assert(this.#isOpen, "The transport is closed");
     if (this.#clients.size >= CLIENTS_MAX) {
       throw new RangeError(`A bus shows itself to ${CLIENTS_MAX} clients`);
     }
-    const client = new PreloadClient(
+    const client: PreloadClient = new PreloadClient(
       `${this.#root.path}/${++this.#clientCount}`,
       () => this.#clients.delete(client),
     );
@@ -102,6 +106,7 @@ export class PreloadTransport implements BusTransport {
     return client;
   }
 
+  /** Starts a client. */
   spawn(command: ClientCommand): Promise<ClientProcess> {
     const client = this.addClient();
     try {
@@ -121,6 +126,7 @@ export class PreloadTransport implements BusTransport {
     }
   }
 
+  /** A device came. */
   plugged(busNode: BusNode): void {
     if (!this.#isOpen) return;
     assert(!this.#nodes.has(busNode.nodePath), `${busNode.nodePath} is there`);
@@ -134,6 +140,7 @@ export class PreloadTransport implements BusTransport {
     this.#announce("add", busNode);
   }
 
+  /** A device goes. */
   unplugged(busNode: BusNode, killTransfers: () => void): void {
     if (!this.#isOpen) {
       killTransfers();
@@ -150,6 +157,7 @@ export class PreloadTransport implements BusTransport {
     this.#forget(node);
   }
 
+  /** An attribute changed. */
   changed(path: string, content: string): void {
     for (const client of this.#clients) client.change(path, content);
   }

@@ -14,8 +14,18 @@ import { BusTree } from "./virtual_bus_tree.ts";
 /** File name of the preload library; the loader finds it. */
 export const PRELOAD_LIBRARY = "libumockdev-preload.so.0";
 
+/** What a client process sees the bus through. Closing twice is a no-op. */
+export interface PreloadRoot extends Disposable {
+  /** Its directory: `UMOCKDEV_DIR` of the process. */
+  readonly root: string;
+  /** Environment variables the process needs, from its start on. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Removes the directory, when the process ended. */
+  close(): void;
+}
+
 /** A root for one client process. Closing twice is a no-op. */
-export class PreloadClient implements Disposable {
+export class PreloadClient implements PreloadRoot {
   /** The root: `UMOCKDEV_DIR` of the process. */
   readonly root: string;
   readonly #tree: BusTree;

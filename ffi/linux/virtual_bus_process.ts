@@ -8,11 +8,15 @@ import type { BusNode, BusObserver } from "../../driver/sim/usbfs_contract.ts";
 
 /** A program to run as a client of a bus. */
 export interface ClientCommand {
+  /** Looked up in PATH. */
   readonly program: string;
+  /** Its arguments. */
   readonly args?: readonly string[];
   /** Added to our own environment, or all of it with `clearEnv`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Leaves our own environment out. */
   readonly clearEnv?: boolean;
+  /** Working directory; default: ours. */
   readonly cwd?: string;
   /** Default `inherit`. */
   readonly stdin?: "inherit" | "piped" | "null";
