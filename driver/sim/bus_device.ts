@@ -139,10 +139,10 @@ export class BusDevice implements QueueHost, StandardTarget {
     if (this.isGone) return unit.complete(-ERRNO.SHUTDOWN);
     if (this.isSuspended) return unit.complete(-ERRNO.HOSTUNREACH);
     if (unit.type === "control") {
-      const request = decodeSetup(unit.data)?.request;
+      const setup = decodeSetup(unit.data);
       unit.fault = this.faults.forTransfer({
-        endpoint: unit.endpoint,
-        ...(request === undefined ? {} : { request }),
+        endpoint: endpointAddress(setup?.direction === "in" ? 0x80 : 0),
+        ...(setup === undefined ? {} : { request: setup.request }),
       });
       return this.#control.submit(unit);
     }

@@ -220,12 +220,12 @@ export class InQueue extends EndpointQueue {
     const chunk = this.#chunks[0];
     if (chunk === undefined) return false;
     if (unit.fault?.kind === "short") {
-      this.#cut(chunk, unit.fault.lengthBytes);
-    } else if (
-      unit.fault?.kind === "disconnect" && unit.fault.when === "during"
-    ) {
-      this.#cut(chunk, unit.fault.atBytes ?? 0);
-      copyTo(unit, chunk.data.subarray(chunk.atBytes));
+      this.#cutShort(unit, unit.fault.lengthBytes);
+      unit.complete(unit.shortNotOk ? -ERRNO.REMOTEIO : 0);
+      return true;
+    }
+    if (unit.fault?.kind === "disconnect" && unit.fault.when === "during") {
+      this.#cutShort(unit, unit.fault.atBytes ?? 0);
       this.host.disconnect();
       return true;
     }
@@ -280,15 +280,14 @@ export class InQueue extends EndpointQueue {
     if (leaves) this.host.disconnect();
   }
 
-  /** Cuts what is left of a chunk to a length. */
-  #cut(chunk: Chunk, lengthBytes: number): void {
-    const left = chunk.data.length - chunk.atBytes;
-    if (lengthBytes >= left) return;
-    this.#queuedBytes -= left - lengthBytes;
-    this.#chunks[0] = {
-      data: chunk.data.subarray(0, chunk.atBytes + lengthBytes),
-      atBytes: chunk.atBytes,
-    };
+  /** Gives the unit the first bytes of what is queued; the rest of that is lost. */
+  #cutShort(unit: TransferUnit, lengthBytes: number): void {
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return;
+    const left = chunk.data.subarray(chunk.atBytes);
+    this.#queuedBytes -= left.length;
+    copyTo(unit, left.subarray(0, lengthBytes));
+    this.countPackets(1 + Math.floor(lengthBytes / this.packetBytes));
   }
 }
 

@@ -1,0 +1,149 @@
+/** The port contract: isochronous transfers. */
+
+import { MAX_ISOCHRONOUS_PACKETS } from "../../driver/limits.ts";
+import type { PacketOutcome } from "../../driver/port.ts";
+import { assert, assertEquals } from "../../driver/std.ts";
+import type { ContractBench } from "./bench.ts";
+import {
+  type ContractTest,
+  eventually,
+  ISOCHRONOUS_FACE,
+  ISOCHRONOUS_IN,
+  ISOCHRONOUS_OUT,
+  type Opened,
+  openLoopback,
+  rejectsWith,
+  setting,
+  within,
+} from "./contract_kit.ts";
+
+async function openIsochronous(bench: ContractBench): Promise<Opened> {
+  const opened = await openLoopback(bench);
+  await within(bench, opened.device.claimInterface(ISOCHRONOUS_FACE));
+  await within(
+    bench,
+    opened.device.setAlternateSetting(ISOCHRONOUS_FACE, setting(1)),
+  );
+  return opened;
+}
+
+/** Isochronous transfers. */
+export const ISOCHRONOUS_TESTS: readonly ContractTest[] = [
+  {
+    name: "isochronous packets arrive at their places, each with its status",
+    needs: ["isochronous"],
+    run: async (bench) => {
+      const { transfer } = await openIsochronous(bench);
+      const outcome = await transfer({
+        type: "isochronousIn",
+        endpoint: ISOCHRONOUS_IN,
+        packetLengthsBytes: [100, 200, 256, 8],
+      });
+      assertEquals([outcome.status, outcome.data.length], ["completed", 564]);
+      assertEquals(
+        outcome.packets?.map(({ status, offsetBytes, actualLengthBytes }) => [
+          status,
+          offsetBytes,
+          actualLengthBytes,
+        ]),
+        [
+          ["completed", 0, 100],
+          ["completed", 100, 200],
+          ["completed", 300, 256],
+          ["completed", 556, 8],
+        ],
+      );
+      const first = outcome.data[0] ?? 0;
+      const frames = [0, 100, 300, 556].map((at) =>
+        ((outcome.data[at] ?? 0) - first + 256) % 256
+      );
+      assertEquals(frames, [0, 1, 2, 3], "one packet each frame");
+    },
+  },
+  {
+    name: "isochronous packets are sent",
+    needs: ["isochronous"],
+    run: async (bench) => {
+      const { id, transfer } = await openIsochronous(bench);
+      const outcome = await transfer({
+        type: "isochronousOut",
+        endpoint: ISOCHRONOUS_OUT,
+        data: new Uint8Array(300),
+        packetLengthsBytes: [100, 100, 100],
+      });
+      assertEquals([outcome.status, outcome.data.length], ["completed", 0]);
+      assertEquals(outcome.packets?.length, 3);
+      const { isochronousOutPackets } = await bench.bus.observed(id);
+      assertEquals(isochronousOutPackets, 3);
+    },
+  },
+  {
+    name: "an isochronous input goes on without a gap",
+    needs: ["isochronous"],
+    run: async (bench) => {
+      const { device } = await openIsochronous(bench);
+      const starts: number[] = [];
+      const packets: PacketOutcome[] = [];
+      const input = device.openInput({
+        endpoint: ISOCHRONOUS_IN,
+        transfersInFlight: 8,
+        packetsPerTransfer: 16,
+        sink: (report) => {
+          starts.push(report.data[0] ?? 0);
+          packets.push(...report.packets ?? []);
+          return true;
+        },
+        onEnd: () => {},
+      });
+      await eventually(bench, () => starts.length >= 6, "six transfers");
+      await within(bench, input.stop());
+      const gaps = starts.slice(1, 6).map((start, at) =>
+        (start - (starts[at] ?? 0) + 256) % 256
+      );
+      assertEquals(gaps, [16, 16, 16, 16, 16]);
+      assert(packets.every((packet) => packet.status === "completed"));
+    },
+  },
+  {
+    name: "an isochronous packet fails by itself",
+    needs: ["isochronous", "faults"],
+    run: async (bench) => {
+      const { id, transfer } = await openIsochronous(bench);
+      await bench.bus.fault(id, {
+        endpoint: ISOCHRONOUS_IN,
+        fault: { kind: "status", errno: "ILSEQ", packet: 1 },
+      });
+      const outcome = await transfer({
+        type: "isochronousIn",
+        endpoint: ISOCHRONOUS_IN,
+        packetLengthsBytes: [64, 64, 64],
+      });
+      assertEquals(outcome.status, "completed");
+      assertEquals(
+        outcome.packets?.map((packet) => [
+          packet.status,
+          packet.actualLengthBytes,
+        ]),
+        [["completed", 64], ["error", 0], ["completed", 64]],
+      );
+    },
+  },
+  {
+    name: "too many isochronous packets are refused with invalidParameter",
+    needs: ["isochronous"],
+    run: async (bench) => {
+      const { device } = await openIsochronous(bench);
+      const packetLengthsBytes = Array<number>(MAX_ISOCHRONOUS_PACKETS + 1)
+        .fill(8);
+      await rejectsWith(
+        bench,
+        "invalidParameter",
+        device.transfer({
+          type: "isochronousIn",
+          endpoint: ISOCHRONOUS_IN,
+          packetLengthsBytes,
+        }),
+      );
+    },
+  },
+];
