@@ -38,6 +38,7 @@ async function main(): Promise<number> {
       "--quiet",
       "--no-prompt",
       "--allow-all",
+      "--v8-flags=--expose-gc",
       new URL("./soak_client.ts", import.meta.url).pathname,
       String(minutes),
       String(seed),
