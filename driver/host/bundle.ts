@@ -40,13 +40,16 @@ const RECORD_VERSION = 1;
 /** How much of the bundler's words is passed on. */
 const MESSAGE_LINES = 6;
 
-/** Bundles a module as it is, a launcher for instance. */
+/**
+ * Bundles a module as the main one, a launcher for instance.
+ *
+ * @throws {BundleError} As {@linkcode bundleDriver}.
+ */
 export function bundleModule(
   moduleUrl: string,
   options: BundleOptions,
 ): Promise<Bundle> {
-  const entry = `import ${JSON.stringify(moduleUrl)};\n`;
-  return bundleSource({ entry, nearUrl: moduleUrl }, options);
+  return bundleSource({ nearUrl: moduleUrl }, options);
 }
 
 /**
@@ -67,8 +70,8 @@ export function bundleDriver(
 
 /** The text of a program's first module, and whose configuration it goes by. */
 export interface BundleSource {
-  readonly entry: string;
-  /** The nearest `deno.json` of this module resolves bare imports. */
+  readonly entry?: string;
+  /** Without a text, this is the first module. The nearest `deno.json` of this module resolves bare imports. */
   readonly nearUrl: string;
 }
 
@@ -86,11 +89,10 @@ export async function bundleSource(
   if (known !== undefined) return known;
   const work = await Deno.makeTempDir({ dir: cacheFolder, prefix: "work-" });
   try {
-    const entryPath = `${work}/entry.js`;
-    await Deno.writeTextFile(entryPath, source.entry);
+    const main = await mainModule(source, work);
     const [inputs, code] = await Promise.all([
-      inputsOf(entryPath, config),
-      runBundler(entryPath, config),
+      inputsOf(main, { config, work }),
+      runBundler(main, { config, work }),
     ]);
     checkStandsAlone(code);
     const hash = await sha256(code);
@@ -152,7 +154,8 @@ async function keyOf(
   source: BundleSource,
   config: string | undefined,
 ): Promise<string> {
-  const parts = [Deno.version.deno, source.entry, config ?? ""];
+  const { entry = "", nearUrl } = source;
+  const parts = [Deno.version.deno, entry, nearUrl, config ?? ""];
   if (config !== undefined) parts.push(await Deno.readTextFile(config));
   return await sha256(new TextEncoder().encode(parts.join("\0")));
 }
@@ -179,19 +182,32 @@ async function findBundle(
   }
 }
 
+async function mainModule(source: BundleSource, work: string): Promise<string> {
+  if (source.entry === undefined) return source.nearUrl;
+  const path = `${work}/entry.js`;
+  await Deno.writeTextFile(path, source.entry);
+  return path;
+}
+
+/** Whose configuration, and where to work. */
+interface Surroundings {
+  readonly config: string | undefined;
+  readonly work: string;
+}
+
 /** Every local file of the program, as Deno sees them, but for the entry we wrote. */
 async function inputsOf(
-  entryPath: string,
-  config: string | undefined,
+  main: string,
+  { config, work }: Surroundings,
 ): Promise<Record["inputs"]> {
-  const output = await runDeno(["info", "--json", ...flags(config), entryPath]);
+  const output = await runDeno(["info", "--json", ...flags(config), main]);
   const graph = JSON.parse(new TextDecoder().decode(output)) as {
     readonly modules?: readonly { readonly local?: string | null }[];
   };
   const paths = (graph.modules ?? [])
     .map(({ local }) => local)
     .filter((path): path is string => typeof path === "string")
-    .filter((path) => path !== entryPath);
+    .filter((path) => !path.startsWith(`${work}/`));
   return await Promise.all(
     paths.map(async (path) => ({
       path,
@@ -201,16 +217,16 @@ async function inputsOf(
 }
 
 async function runBundler(
-  entryPath: string,
-  config: string | undefined,
+  main: string,
+  { config, work }: Surroundings,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const out = entryPath.replace(/entry\.js$/, "bundle.js");
+  const out = `${work}/bundle.js`;
   await runDeno([
     "bundle",
     "--quiet",
     ...flags(config),
     `--output=${out}`,
-    entryPath,
+    main,
   ]);
   const code = await Deno.readFile(out);
   if (code.length > BUNDLE_BYTES_MAX) {

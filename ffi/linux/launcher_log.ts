@@ -50,7 +50,8 @@ export function openLog(
   const flags = openFlags(libc);
   const folder = openPath(libc, parentOf(path), flags.DIRECTORY);
   if (folder < 0) throw refused(path, -folder);
-  checkFolder(libc, folder, path);
+  const owners = [0, libc.call("geteuid"), policy.user?.userId ?? 0];
+  checkFolder(libc, folder, { path, owners });
   const log = libc.call("openat", [
     folder,
     cstring(path.slice(path.lastIndexOf("/") + 1)),
@@ -71,10 +72,14 @@ export function openLog(
 }
 
 /** The folder itself, then every folder above it: who may put another in its place? */
-function checkFolder(libc: Libc, folder: number, path: string): void {
+function checkFolder(
+  libc: Libc,
+  folder: number,
+  log: { readonly path: string; readonly owners: readonly number[] },
+): void {
+  const { path, owners } = log;
   const status = fileStatus(libc, folder);
-  const self = libc.call("geteuid");
-  const isOurs = status.userId === self || status.userId === 0;
+  const isOurs = owners.includes(status.userId);
   if ((status.mode & OTHERS_MAY_WRITE) !== 0 || !isOurs) {
     throw new LaunchRefused(
       "log-folder-shared",

@@ -80,6 +80,17 @@ Deno.test("A bundle is made again only when something it holds has changed", asy
   });
 });
 
+Deno.test("Only the module that is bundled is the main one", async () => {
+  await withModules({
+    "main.ts":
+      'import "./other.ts";\nif (import.meta.main) console.log("main");\n',
+    "other.ts": 'if (import.meta.main) console.log("other");\n',
+  }, async (url, cacheFolder) => {
+    const bundle = await bundleModule(url("main.ts"), { cacheFolder });
+    assertEquals(await outputOf(bundle.path), "main");
+  });
+});
+
 Deno.test("An npm import is inside the bundle", async () => {
   await withModules({
     "main.ts":

@@ -1,6 +1,7 @@
 /**
  * The smallest sandboxed driver: binds libusb, takes over descriptor 100, enters
- * stage 2, says READY with its report, and answers each line of stdin.
+ * stage 2, says READY with its report, and answers each chunk of stdin. With
+ * `--spin` it hears and does nothing any more.
  */
 
 import { writeSync } from "node:fs";
@@ -17,7 +18,7 @@ const NO_DEVICE_DISCOVERY = 2;
 
 async function main(): Promise<void> {
   const { report, rest } = takeLauncherReport(Deno.args);
-  const [library = ""] = rest;
+  const [library = "", option = ""] = rest;
   const libc = Libc.open(library);
   verifyConfined(libc, report);
   // SAFETY: signatures of libusb.h; the buffers are used during the call only.
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   const sandbox = await enterStage2(libc, report);
   writeSync(LOG_DESCRIPTOR, "start\n");
   say({ ready: true, init, wrap, sandbox });
+  while (option === "--spin");
   for await (const chunk of Deno.stdin.readable) {
     writeSync(LOG_DESCRIPTOR, `message of ${chunk.length} bytes\n`);
     say({ echo: chunk.length });

@@ -1,0 +1,186 @@
+/**
+ * What the sandbox tests share: bundles of launcher, probe and drivers, a
+ * scratch folder with an ordinary file in place of the node, and launches.
+ */
+
+import { bundleModule } from "../../driver/host/bundle.ts";
+import {
+  sandboxPolicy,
+  type SandboxPolicyInput,
+} from "../../driver/host/sandbox_policy.ts";
+import { buildLauncherCommand } from "../../driver/host/sandbox_policy_command.ts";
+import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
+
+/** Where Debian has it; other distributions: the next. */
+const LIBUSB_PATHS = [
+  `/usr/lib/${Deno.build.arch}-linux-gnu/libusb-1.0.so.0`,
+  "/usr/lib64/libusb-1.0.so.0",
+  "/usr/lib/libusb-1.0.so.0",
+];
+
+/** libusb of this machine; empty where there is none. */
+export const LIBUSB = LIBUSB_PATHS.find(exists) ?? "";
+
+/** Whether the sandbox can be tried here at all. */
+export const canSandbox = Deno.build.os === "linux" && LIBUSB !== "";
+
+/** Whether we are root: some controls need it. */
+export const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+
+/** Whether a path leads to something. */
+export function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Programs of these tests, as files that stand alone. */
+export type Program =
+  | "launcher"
+  | "launcher_experiment"
+  | "echo_driver"
+  | "probe"
+  | "canary";
+
+/** Bundles are kept between runs, by content, where caches are kept. */
+function cacheFolder(): string {
+  const caches = Deno.env.get("XDG_CACHE_HOME") ??
+    `${Deno.env.get("HOME") ?? "/tmp"}/.cache`;
+  return `${caches}/driverspace/test-bundles`;
+}
+
+/** The path of a program's bundle. */
+export async function bundleOf(program: Program): Promise<string> {
+  const module = program === "launcher"
+    ? "../../ffi/linux/launcher_main.ts"
+    : `./${program}.ts`;
+  const { href } = new URL(module, import.meta.url);
+  const options = { cacheFolder: cacheFolder() };
+  return (await bundleModule(href, options)).path;
+}
+
+/** A folder of one test: node, log, a secret; gone afterwards. */
+export class Scratch implements AsyncDisposable {
+  /** The folder: ours alone, like all in it. */
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes a folder with what a driver and a probe need. */
+  static async make(): Promise<Scratch> {
+    const path = await Deno.makeTempDir({ prefix: "driverspace-sandbox-" });
+    await Deno.mkdir(`${path}/log`);
+    await Deno.mkdir(`${path}/writable`);
+    for (const name of ["node", "other-node", "log/driver.log"]) {
+      await Deno.writeTextFile(`${path}/${name}`, "");
+    }
+    const secret = `${path}/writable/secret`;
+    await Deno.writeTextFile(secret, "secret\n", { mode: 0o600 });
+    return new Scratch(path);
+  }
+
+  /** One that somebody else made. */
+  static at(path: string): Scratch {
+    return new Scratch(path);
+  }
+
+  get node(): string {
+    return `${this.path}/node`;
+  }
+
+  get log(): string {
+    return `${this.path}/log/driver.log`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** A launch to make. */
+export interface Launch {
+  readonly scratch: Scratch;
+  /** Path of the driver's bundle. */
+  readonly driver: string;
+  readonly driverArguments?: readonly string[];
+  readonly policy?: Partial<SandboxPolicyInput>;
+  /** Default: an ordinary file plays the node. `undefined` through the real entry. */
+  readonly experiment?: LaunchExperiment;
+  /** A copy of the runtime that others may execute. */
+  readonly denoPath?: string;
+}
+
+/** The command of a launch, through the entry that tests may weaken. */
+export async function launchCommand(launch: Launch): Promise<Deno.Command> {
+  const { scratch, experiment = { standIn: true } } = launch;
+  const denoPath = launch.denoPath ?? Deno.execPath();
+  const policy = sandboxPolicy({
+    nodePath: scratch.node,
+    expect: { vendorId: 0x1209, productId: 1 },
+    logPath: scratch.log,
+    interfaces: [0],
+    libraryPath: LIBUSB,
+    driverPath: launch.driver,
+    driverArguments: launch.driverArguments ?? [],
+    ...launch.policy,
+  });
+  const launcherPath = await bundleOf("launcher_experiment");
+  const command = buildLauncherCommand(policy, { denoPath, launcherPath });
+  const at = command.args.indexOf(launcherPath) + 1;
+  return new Deno.Command(command.command, {
+    args: [
+      ...command.args.slice(0, at),
+      JSON.stringify(experiment),
+      ...command.args.slice(at),
+    ],
+    clearEnv: true,
+    env: { ...command.env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+/** How a launch ended, and what it wrote. */
+export interface LaunchEnd {
+  readonly code: number;
+  readonly signal: Deno.Signal | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Launches, gives it its input, and waits for the end. */
+export async function runLaunch(
+  launch: Launch,
+  input = "",
+): Promise<LaunchEnd> {
+  const child = (await launchCommand(launch)).spawn();
+  return await finish(child, input);
+}
+
+/** Gives a process its input and waits for its end. */
+export async function finish(
+  child: Deno.ChildProcess,
+  input = "",
+): Promise<LaunchEnd> {
+  const writer = child.stdin.getWriter();
+  try {
+    if (input !== "") await writer.write(new TextEncoder().encode(input));
+    await writer.close();
+  } catch {
+    // It may have ended already; its exit code says why.
+  }
+  const { code, signal, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return {
+    code,
+    signal,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}

@@ -1,0 +1,70 @@
+import { assert, assertEquals } from "../../driver/std.ts";
+import { canSandbox } from "./harness.ts";
+import { runKill, runProbe } from "./matrix_run.ts";
+import { PROBE_MODES, PROBE_ROWS } from "./probe_rows.ts";
+import { runRefusals } from "./refusals.ts";
+
+/** What a mode is for, as a test's name says it. */
+const CLAIMS = {
+  none: "Without a sandbox every hostile attempt reaches its target",
+  landlock: "Landlock alone leaves to seccomp what is listed, and no more",
+  seccomp: "seccomp alone leaves to Landlock what is listed, and no more",
+  both: "Landlock and seccomp together refuse every attempt on both threads",
+  stage2: "Stage 2 refuses what leaked before it as well",
+} as const;
+
+for (const mode of PROBE_MODES) {
+  Deno.test({
+    name: CLAIMS[mode],
+    ignore: !canSandbox,
+    fn: async (): Promise<void> => {
+      const cells = await runProbe(mode);
+      const wrong = cells.filter(({ isRight }) => !isRight);
+      assertEquals(
+        wrong.map(({ row, thread, text }) => `${thread}: ${row.name}: ${text}`),
+        [],
+      );
+    },
+  });
+}
+
+Deno.test("At least sixty attempts are made on main and pool threads", () => {
+  const hostile = PROBE_ROWS.filter(({ mustPass }) => mustPass !== true);
+  const onPool = hostile.filter(({ isMainOnly }) => isMainOnly !== true);
+  assert(hostile.length >= 60, `${hostile.length} attempts`);
+  assert(onPool.length >= 45, `${onPool.length} of them on a pool thread`);
+  assertEquals(
+    new Set(PROBE_ROWS.map(({ name }) => name)).size,
+    PROBE_ROWS.length,
+  );
+});
+
+Deno.test("Every row is refused by a layer, and both layers carry weight alone", () => {
+  const hostile = PROBE_ROWS.filter(({ mustPass }) => mustPass !== true);
+  assertEquals(hostile.filter(({ refusedBy }) => refusedBy.length === 0), []);
+  const only = (layer: "landlock" | "seccomp"): number =>
+    hostile.filter(({ refusedBy }) => refusedBy.join() === layer).length;
+  assert(only("landlock") >= 10, `${only("landlock")} by Landlock alone`);
+  assert(only("seccomp") >= 25, `${only("seccomp")} by seccomp alone`);
+});
+
+Deno.test({
+  name: "A second exec, a trace and an x32 call end the driver with SIGSYS",
+  ignore: !canSandbox || Deno.build.arch !== "x86_64",
+  fn: async (): Promise<void> => {
+    for (const call of ["execve", "ptrace", "x32"] as const) {
+      const { isKilled, text } = await runKill(call);
+      assert(isKilled, `${call}: ${text}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "Every start that must not happen ends with its named reason",
+  ignore: !canSandbox,
+  fn: async (): Promise<void> => {
+    const results = await runRefusals();
+    const wrong = results.filter(({ isRight }) => !isRight);
+    assertEquals(wrong.map(({ name, text }) => `${name}: ${text}`), []);
+  },
+});
