@@ -35,6 +35,13 @@ const PARTS: readonly {
     mayImport: ["words", "loop", "class"],
   },
   {
+    // The body of a driver process, where libusb, loop and frames meet. Nothing
+    // imports it: hosts start it as a program.
+    name: "process",
+    files: /^ffi\/driver_process\.ts$/,
+    mayImport: ["words", "loop", "ffi", "linux", "policy", "host"],
+  },
+  {
     name: "ffi",
     files: /^ffi\/[a-z0-9_]+\.ts$/,
     mayImport: ["words", "loop"],
@@ -69,7 +76,12 @@ const PARTS: readonly {
       "host",
     ],
   },
-  { name: "cli", files: /^cli\.ts$/, mayImport: ["module", "words", "host"] },
+  {
+    // Puts the program together: hands hosts what reaches hardware.
+    name: "cli",
+    files: /^cli\.ts$/,
+    mayImport: ["words", "class", "sim", "ffi", "linux", "host"],
+  },
 ];
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"/g;

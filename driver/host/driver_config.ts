@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Json } from "../driver.ts";
+import type { Json, LogLevel } from "../driver.ts";
 import {
   boolean,
   type Checker,
@@ -29,16 +29,17 @@ export interface DriverConfig {
   readonly library: string;
   /** The node to open; in a sandbox for messages only. */
   readonly nodePath: string;
+  /** Where the device is, as the host saw it; an inherited descriptor does not tell. */
+  readonly portPath: string;
+  readonly busNumber: number;
   /** Direct mode: the file to log to. */
   readonly logPath?: string;
+  /** Least level of lines in the log. Default `info`. */
+  readonly logLevel?: LogLevel;
   /** Options of the run, as the driver's specifications say, bytes as base64. */
   readonly options: { readonly [key: string]: Json };
   /** Direct mode: start although the runtime grants more than is needed. */
   readonly allowExcess?: boolean;
-  /** Started with `--v8-flags=--jitless`: no new code after stage 2. */
-  readonly jitless?: boolean;
-  /** Landlock ABI that the launcher found, for the report; it is checked again. */
-  readonly landlockAbi?: number;
 }
 
 /** As a command-line argument. */
@@ -71,9 +72,10 @@ const CONFIG: Checker<DriverConfig> = shape({
   mode: oneOf("direct", "sandboxed"),
   library: text(4096),
   nodePath: text(4096),
+  portPath: text(64),
+  busNumber: count,
   logPath: optional(text(4096)),
+  logLevel: optional(oneOf("debug", "info", "warn", "error")),
   options: jsonObject,
   allowExcess: optional(boolean),
-  jitless: optional(boolean),
-  landlockAbi: optional(count),
 });

@@ -6,7 +6,7 @@
  */
 
 import type {
-  Driver,
+  AnyDriver,
   InterfaceSelector,
   ParameterSpec,
   SafeStateStep,
@@ -35,10 +35,7 @@ export interface DriverManifest {
 }
 
 /** Takes the data parts of a driver. */
-export function manifestOf(
-  // deno-lint-ignore no-explicit-any -- a driver of any state and events
-  driver: Driver<any, any>,
-): DriverManifest {
+export function manifestOf(driver: AnyDriver): DriverManifest {
   const commands = Object.entries(driver.commands ?? {}).map(
     ([name, command]): [string, CommandManifest] => [name, {
       description: command.description,

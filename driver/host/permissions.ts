@@ -86,6 +86,7 @@ export function askRuntime(descriptor: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(descriptor).state === "granted";
 }
 
+/** Not `import`: the runtime grants some hosts by itself, and `--cached-only` fetches from none. */
 const NEVER_NEEDED = [
   "ffi",
   "read",
@@ -94,7 +95,6 @@ const NEVER_NEEDED = [
   "env",
   "run",
   "sys",
-  "import",
 ] as const;
 
 function flagPath(path: string): string {

@@ -8,10 +8,12 @@ import type { Command } from "./command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { driversCommand } from "./drivers_command.ts";
 import { listCommand } from "./list_command.ts";
+import { runCommand } from "./run_command.ts";
 import { udevCommand } from "./udev_command.ts";
 
 /** Every command. */
 export const COMMANDS: readonly Command[] = [
+  runCommand,
   listCommand,
   doctorCommand,
   driversCommand,

@@ -76,6 +76,11 @@ export function exitCodeOfUsbError(code: UsbErrorCode): ExitCode {
   return USB_CODES[code];
 }
 
+/** Whether a word that came over the wire is a code of ours. */
+export function isUsbErrorCode(word: string): word is UsbErrorCode {
+  return Object.hasOwn(USB_CODES, word);
+}
+
 /** The code for the end of a driver that will not be started again. */
 export function exitCodeOfClass(exitClass: ExitClass): ExitCode {
   return CLASS_CODES[exitClass];

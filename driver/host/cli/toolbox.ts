@@ -5,15 +5,14 @@
  * @module
  */
 
-import type { Driver } from "../../driver.ts";
-import type { UsbPort } from "../../port.ts";
+import type { AnyDriver } from "../../driver.ts";
+import type { DeviceInfo, UsbPort } from "../../port.ts";
 import type { ClientOptions, ClientProcess } from "../client_process.ts";
 import type { SystemReader } from "../system_reader.ts";
 
 /** A driver that comes with the package. */
 export interface BundledDriver {
-  // deno-lint-ignore no-explicit-any -- drivers of all states and events stand in one list
-  readonly driver: Driver<any, any>;
+  readonly driver: AnyDriver;
   /** URL of the module whose default export it is. */
   readonly moduleUrl: string;
 }
@@ -22,6 +21,8 @@ export interface BundledDriver {
 export interface VirtualDeviceKind {
   readonly name: string;
   readonly description: string;
+  /** By driver: options (`NAME=VALUE`) that show the device off, used when none are given. */
+  readonly suggests?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The libusb that was found. */
@@ -40,8 +41,8 @@ export type BusTransport = "preload" | "notify";
 /** A virtual bus with its devices plugged in. */
 export interface RunningBus extends AsyncDisposable {
   readonly transport: BusTransport;
-  /** Device nodes as its clients name them, in the order of the devices asked for. */
-  readonly nodes: readonly string[];
+  /** What is plugged in now, as its clients would list it. */
+  devices(): Promise<readonly DeviceInfo[]>;
   /** Starts a program that sees this bus and no other. */
   spawn(
     command: readonly string[],

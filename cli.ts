@@ -1,0 +1,195 @@
+/**
+ * The `driverspace` command: puts the program together and runs it.
+ *
+ * ```sh
+ * deno run --allow-all cli.ts run usbtmc --virtual multimeter
+ * ```
+ *
+ * @module
+ */
+
+import usbtmc from "./driver/class/usbtmc/driver.ts";
+import { runCli } from "./driver/host/cli/main.ts";
+import { processIo } from "./driver/host/cli/process_io.ts";
+import type {
+  FoundLibrary,
+  RunningBus,
+  SandboxFacts,
+  Toolbox,
+  VirtualDeviceKind,
+} from "./driver/host/cli/toolbox.ts";
+import type {
+  ClientOptions,
+  ClientProcess,
+} from "./driver/host/client_process.ts";
+import { systemClock } from "./driver/host/system_clock.ts";
+import { systemReader } from "./driver/host/system_reader.ts";
+import { BootMouse } from "./driver/sim/devices/boot_mouse.ts";
+import { CdcAcmEcho } from "./driver/sim/devices/cdc_acm_echo.ts";
+import { Loopback } from "./driver/sim/devices/loopback.ts";
+import { VirtualMultimeter } from "./driver/sim/devices/multimeter.ts";
+import { SimulatedPort } from "./driver/sim/simulated_port.ts";
+import { seededRandom, VirtualBus } from "./driver/sim/virtual_bus.ts";
+import type { VirtualDevice } from "./driver/sim/virtual_device.ts";
+import { openLibrary } from "./ffi/library.ts";
+import { LibusbPort } from "./ffi/libusb_port.ts";
+import { landlockAbi } from "./ffi/linux/landlock.ts";
+import { Libc } from "./ffi/linux/libc.ts";
+import {
+  type Availability,
+  isNotifyAvailable,
+  isPreloadAvailable,
+} from "./ffi/linux/virtual_bus_available.ts";
+import type {
+  BusTransport,
+  ClientProcess as BusClient,
+} from "./ffi/linux/virtual_bus_process.ts";
+import { showBus } from "./ffi/linux/virtual_bus_simulate.ts";
+
+/** A virtual device, and how to make one. */
+interface DeviceKind extends VirtualDeviceKind {
+  readonly make: () => VirtualDevice;
+}
+
+const DEVICES: readonly DeviceKind[] = [
+  {
+    name: "multimeter",
+    description: "USB488 multimeter with SCPI, service requests and noise",
+    suggests: {
+      usbtmc: [
+        "poll=MEASure:VOLTage:DC?",
+        "poll-interval-ms=250",
+        "service-request=true",
+      ],
+    },
+    make: () => new VirtualMultimeter(),
+  },
+  {
+    name: "loopback",
+    description: "Source, sink, echo, interrupt and isochronous endpoints",
+    make: () => new Loopback(),
+  },
+  {
+    name: "mouse",
+    description: "Boot protocol mouse that moves in a circle",
+    make: () => new BootMouse(),
+  },
+  {
+    name: "serial",
+    description: "CDC-ACM serial port that echoes",
+    make: () => new CdcAcmEcho(),
+  },
+];
+
+/** Everything commands use that reaches hardware or simulates it. */
+function makeToolbox(): Toolbox {
+  return {
+    version: "0.1.0",
+    drivers: [{
+      driver: usbtmc,
+      moduleUrl: new URL("./driver/class/usbtmc/driver.ts", import.meta.url)
+        .href,
+    }],
+    virtualDevices: DEVICES,
+    driverProcessUrl: new URL("./ffi/driver_process.ts", import.meta.url).href,
+    launcherUrl: new URL("./ffi/linux/launcher_main.ts", import.meta.url).href,
+    system: systemReader(),
+    findLibrary,
+    openPort: () => LibusbPort.open(),
+    startBus,
+    sandboxFacts,
+  };
+}
+
+function findLibrary(): FoundLibrary {
+  const { path, version, warning, close } = openLibrary();
+  close();
+  return {
+    path,
+    version: version.text,
+    ...(warning === undefined ? {} : { warning }),
+  };
+}
+
+async function startBus(
+  names: readonly string[],
+  transport: "preload" | "notify",
+): Promise<RunningBus> {
+  const bus = new VirtualBus({
+    clock: systemClock(),
+    random: seededRandom(crypto.getRandomValues(new Uint32Array(1))[0] ?? 1),
+  });
+  for (const name of names) {
+    const kind = DEVICES.find((device) => device.name === name);
+    if (kind !== undefined) bus.plug(kind.make());
+  }
+  const port = new SimulatedPort(bus);
+  const shown = await showBus(bus, { transport });
+  return {
+    transport: shown.name,
+    devices: () => port.devices(),
+    spawn: (command, options) => spawnOn(shown, command, options),
+    [Symbol.asyncDispose]: async () => {
+      await shown.close();
+      await port.close();
+      bus.close();
+    },
+  };
+}
+
+async function spawnOn(
+  bus: BusTransport,
+  command: readonly string[],
+  options: ClientOptions,
+): Promise<ClientProcess> {
+  const [program = "", ...args] = command;
+  const { stdio, env } = options;
+  const client: BusClient = await bus.spawn({
+    program,
+    args,
+    stdin: stdio,
+    stdout: stdio,
+    stderr: stdio,
+    ...(env === undefined ? {} : { env, clearEnv: true }),
+  });
+  const { child, status } = client;
+  const isPiped = stdio === "piped";
+  return {
+    pid: child.pid,
+    stdin: isPiped ? child.stdin : undefined,
+    stdout: isPiped ? child.stdout : undefined,
+    stderr: isPiped ? child.stderr : undefined,
+    status,
+    kill: (signal) => client.kill(signal),
+  };
+}
+
+async function sandboxFacts(): Promise<SandboxFacts> {
+  const [preload, notify] = await Promise.all([
+    isPreloadAvailable(),
+    isNotifyAvailable(),
+  ]);
+  return {
+    landlockAbi: readLandlockAbi(),
+    transports: { preload: whyNot(preload), notify: whyNot(notify) },
+  };
+}
+
+function whyNot(availability: Availability): string {
+  return availability.isAvailable ? "" : availability.reason;
+}
+
+function readLandlockAbi(): number {
+  if (Deno.build.os !== "linux") return 0;
+  try {
+    using libc = Libc.open("libc.so.6");
+    return landlockAbi(libc);
+  } catch {
+    return 0;
+  }
+}
+
+if (import.meta.main) {
+  const parts = { toolbox: makeToolbox(), io: processIo() };
+  Deno.exit(await runCli(Deno.args, parts));
+}

@@ -1,0 +1,210 @@
+/**
+ * `driverspace run`: one driver with one device, until Ctrl-C.
+ *
+ * @module
+ */
+
+import type { DriverProcessEnd } from "../driver_process.ts";
+import { DriverRunner, type RunnerOutcome } from "../driver_runner.ts";
+import { keepRotated } from "../log_rotation.ts";
+import { parseRefusal } from "../sandbox_policy_failures.ts";
+import type { Command, CommandCall } from "./command.ts";
+import {
+  CliError,
+  EXIT,
+  type ExitCode,
+  exitCodeOfClass,
+  exitCodeOfUsbError,
+  isUsbErrorCode,
+} from "./exit_codes.ts";
+import { openRunLog, type RunLog } from "./run_log.ts";
+import { type RunOutput, runOutput } from "./run_output.ts";
+import {
+  absentError,
+  DRIVER_FLAGS,
+  planRun,
+  type RunPlan,
+} from "./run_plan.ts";
+import { type StartedRun, startRun } from "./run_start.ts";
+import { RunStatus } from "./run_status.ts";
+import { parseDuration } from "./text.ts";
+
+/** The command. */
+export const runCommand: Command = {
+  name: "run",
+  summary: "Run a driver with a device, sandboxed, until Ctrl-C",
+  usage: "DRIVER (--device VID:PID[:SERIAL] | --virtual NAME) [--log PATH]",
+  details: "DRIVER is a name (driverspace drivers) or a path such as " +
+    "./my_driver.ts. The driver runs in a process of its own that holds one " +
+    "device and one log, follows the device over unplug and replug, and is " +
+    "started again when it fails. Ctrl-C stops in order: safe state, drain, " +
+    "release; a second Ctrl-C kills.",
+  flags: {
+    ...DRIVER_FLAGS,
+    "log": {
+      description: "Write structured lines here; default: our own folder",
+      value: "PATH",
+    },
+    "log-level": {
+      description: "debug, info (default), warn or error",
+      value: "LEVEL",
+    },
+    "for": {
+      description: "Stop after this time: 500ms, 12s, 5m",
+      value: "TIME",
+    },
+    "wait": { description: "Wait for the device instead of ending without it" },
+    "json": { description: "One JSON object per event" },
+    "allow-excess-permissions": {
+      description: "With --direct: start even if the runtime grants too much",
+    },
+  },
+  examples: [
+    "driverspace run usbtmc --virtual multimeter --for 10s",
+    "driverspace run usbtmc --device 0957:1755 --log dmm.log",
+    "driverspace run usbtmc --device 0957:1755 --set poll=READ? --json",
+    "driverspace run ./my_driver.ts --device 046d:c077 --direct",
+  ],
+  positionals: [1, 1],
+  run,
+};
+
+async function run(call: CommandCall): Promise<ExitCode> {
+  const { io } = call;
+  const forMs = durationOf(call);
+  const logLevel = logLevelOf(call);
+  const plan = await planRun(call);
+  const name = plan.driver.manifest.name;
+  const status = new RunStatus(name);
+  const output = runOutput(io, status, { isJson: call.has("json") });
+  await using started = await startRun(plan, call.toolbox, {
+    allowExcess: call.has("allow-excess-permissions"),
+    ...(logLevel === undefined ? {} : { logLevel }),
+  });
+  using log = openRunLog(plan, io.clock);
+  announce(plan, started, output);
+  const runner = makeRunner({ call, started, status, output, log });
+  const rotation = keepRotated(plan.logPath, { clock: io.clock });
+  const timer = forMs === undefined
+    ? undefined
+    : io.clock.setTimer(forMs, () => runner.stop("The time is over"));
+  const ignoreSignals = io.onInterrupt(interrupt(runner, output));
+  try {
+    const outcome = await runner.run();
+    output.close();
+    return conclude(outcome, plan);
+  } finally {
+    ignoreSignals();
+    timer?.cancel();
+    rotation.stop();
+  }
+}
+
+interface RunnerParts {
+  readonly call: CommandCall;
+  readonly started: StartedRun;
+  readonly status: RunStatus;
+  readonly output: RunOutput;
+  readonly log: RunLog;
+}
+
+function makeRunner(parts: RunnerParts): DriverRunner {
+  const { call, started, status, output, log } = parts;
+  const { clock, random } = call.io;
+  return new DriverRunner({
+    clock,
+    random,
+    find: () => started.find(),
+    spawn: (device) => started.spawn(device),
+    isPatient: call.has("wait"),
+    onState: (state, cause) => {
+      status.state = state;
+      status.cause = cause;
+      if (state === "starting") status.starts++;
+      log.state(state, cause);
+      output.state(state, cause);
+    },
+    onFrame: (frame) => {
+      status.take(frame, clock.nowMs());
+      output.frame(frame);
+    },
+    onEnd: (end) => {
+      status.ended();
+      log.end(end);
+      output.end(end);
+    },
+  });
+}
+
+/** First in order, then by force. */
+function interrupt(runner: DriverRunner, output: RunOutput): () => void {
+  let count = 0;
+  return () => {
+    count++;
+    if (count > 1) return runner.kill();
+    output.say("Stopping: safe state, drain, release. Ctrl-C again kills.");
+    runner.stop("Ctrl-C");
+  };
+}
+
+function announce(
+  plan: RunPlan,
+  started: StartedRun,
+  output: RunOutput,
+): void {
+  const { manifest } = plan.driver;
+  const options = Object.entries(plan.options)
+    .map(([name, value]) => ` ${name}=${value}`).join("");
+  output.say(`driver ${manifest.name}:${options || " default options"}`);
+  output.say(`confined by ${started.confinement}`);
+  output.say(`log ${plan.logPath}`);
+}
+
+function conclude(outcome: RunnerOutcome, plan: RunPlan): ExitCode {
+  const { kind, end } = outcome;
+  if (kind === "stopped") return EXIT.done;
+  if (kind === "absent" || end === undefined) throw absentError(plan.choice);
+  throw endError(plan.driver.manifest.name, end);
+}
+
+/** The sentence and the code for a driver that ended for good. */
+export function endError(name: string, end: DriverProcessEnd): CliError {
+  const refusal = parseRefusal(end.stderrTail);
+  const code = end.failure?.code;
+  const exitCode = code !== undefined && isUsbErrorCode(code)
+    ? exitCodeOfUsbError(code)
+    : exitCodeOfClass(end.exitClass);
+  const message = refusal?.message ?? end.message;
+  const isSilent = end.failure === undefined && refusal === undefined;
+  const tail = isSilent ? lastLines(end.stderrTail) : undefined;
+  const how = end.signal === undefined ? "" : `, ${end.signal}`;
+  return new CliError(
+    exitCode,
+    `Driver ${name} ended (${end.exitClass}${how}): ${message}`,
+    tail,
+  );
+}
+
+/** What a process that could not explain itself said last. */
+function lastLines(text: string): string | undefined {
+  const lines = text.trim().split("\n").slice(-5).join("\n");
+  return lines === "" ? undefined : lines;
+}
+
+function durationOf(call: CommandCall): number | undefined {
+  const text = call.value("for");
+  return text === undefined ? undefined : parseDuration(text, "for");
+}
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+
+function logLevelOf(call: CommandCall): (typeof LEVELS)[number] | undefined {
+  const text = call.value("log-level");
+  if (text === undefined) return undefined;
+  const found = LEVELS.find((level) => level === text);
+  if (found !== undefined) return found;
+  throw new CliError(
+    EXIT.usage,
+    `There is no log level ${JSON.stringify(text)}: ${LEVELS.join(", ")}`,
+  );
+}

@@ -1,0 +1,316 @@
+/**
+ * From what was typed to what is run: which driver, which device, confined how,
+ * logged where. Everything that can be wrong is found here, before anything is
+ * opened.
+ *
+ * @module
+ */
+
+import type { Json } from "../../driver.ts";
+import {
+  deviceLabel,
+  type DeviceSelector,
+  matches,
+  parseDeviceSelector,
+} from "../../match.ts";
+import type { DeviceInfo } from "../../port.ts";
+import { DriverModuleError, loadManifest } from "../load_manifest.ts";
+import { LogFileError, prepareLogFile } from "../log_rotation.ts";
+import { type DriverManifest, manifestOf } from "../manifest.ts";
+import { logFolder } from "../own_folders.ts";
+import { parseParameters } from "../parameters.ts";
+import type { CommandCall, FlagSpec } from "./command.ts";
+import { CliError, EXIT } from "./exit_codes.ts";
+import { suggestion } from "./suggest.ts";
+import { harmless } from "./text.ts";
+import type { Toolbox } from "./toolbox.ts";
+
+/** Flags of every command that starts a driver. */
+export const DRIVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
+  device: {
+    description: "Drive this device; SERIAL where several are alike",
+    value: "VID:PID[:SERIAL]",
+  },
+  virtual: {
+    description: "Drive a virtual device, no hardware needed",
+    value: "NAME",
+  },
+  set: {
+    description: "Set an option of the driver",
+    value: "NAME=VALUE",
+    many: true,
+  },
+  direct: {
+    description: "No sandbox: the driver process opens the node itself",
+  },
+  profile: {
+    description: "Sandbox profile: default, or jitless (tighter and slower)",
+    value: "NAME",
+  },
+};
+
+/** A driver that can be run. */
+export interface ChosenDriver {
+  readonly manifest: DriverManifest;
+  readonly moduleUrl: string;
+}
+
+/** Where the device is looked for. */
+export type DeviceChoice =
+  | { readonly kind: "device"; readonly selector: DeviceSelector }
+  | { readonly kind: "virtual"; readonly name: string };
+
+/** What is to be run. */
+export interface RunPlan {
+  readonly driver: ChosenDriver;
+  readonly choice: DeviceChoice;
+  readonly options: Readonly<Record<string, Json>>;
+  readonly isDirect: boolean;
+  readonly profile: "default" | "jitless";
+  /** Absolute. */
+  readonly logPath: string;
+}
+
+/**
+ * Makes the plan. The log file exists when this returns.
+ *
+ * @throws {CliError} `usage`, `config`, `cannotCreateLog`.
+ */
+export async function planRun(call: CommandCall): Promise<RunPlan> {
+  const choice = chooseDevice(call);
+  const profile = chooseProfile(call);
+  const driver = await chooseDriver(call.toolbox, call.positionals[0] ?? "");
+  const options = readOptions(
+    driver.manifest,
+    optionTexts(call, driver, choice),
+  );
+  return {
+    driver,
+    choice,
+    options,
+    isDirect: call.has("direct"),
+    profile,
+    logPath: prepareLog(call.value("log"), driver.manifest.name),
+  };
+}
+
+/**
+ * Finds a driver by its name, or loads it from a path or URL.
+ *
+ * @throws {CliError} `config`, with a suggestion.
+ */
+export async function chooseDriver(
+  toolbox: Toolbox,
+  text: string,
+): Promise<ChosenDriver> {
+  const bundled = toolbox.drivers.find(({ driver }) => driver.name === text);
+  if (bundled !== undefined) {
+    const { driver, moduleUrl } = bundled;
+    return { manifest: manifestOf(driver), moduleUrl };
+  }
+  if (!/[/\\]|\.[jt]s$/.test(text)) {
+    const names = toolbox.drivers.map(({ driver }) => driver.name);
+    throw new CliError(
+      EXIT.config,
+      `There is no driver ${quote(text)}.${suggestion(text, names)}`,
+      `Drivers: ${names.join(", ")}, or a path such as ./my_driver.ts`,
+    );
+  }
+  return await loadDriver(text);
+}
+
+/**
+ * The one device that was asked for, or `undefined` while it is away.
+ *
+ * @throws {CliError} `unavailable` when several fit, `config` when the driver is not for it.
+ */
+export function pickDevice(
+  plan: Pick<RunPlan, "driver" | "choice">,
+  devices: readonly DeviceInfo[],
+): DeviceInfo | undefined {
+  const { driver: { manifest }, choice } = plan;
+  const isWanted = (device: DeviceInfo): boolean =>
+    choice.kind === "virtual" || matches(device, choice.selector);
+  const wanted = devices.filter(isWanted);
+  const fitting = wanted.filter((device) =>
+    manifest.match.some((match) => matches(device, match))
+  );
+  const [found, second] = fitting;
+  if (found !== undefined && second === undefined) return found;
+  if (found !== undefined) throw severalFit(manifest, fitting);
+  const other = wanted[0];
+  if (other === undefined) return undefined;
+  throw new CliError(
+    EXIT.config,
+    `Driver ${manifest.name} is not for ${deviceLabel(other)}`,
+    `driverspace explain ${manifest.name} says what it matches`,
+  );
+}
+
+/** The sentence for a device that is not there. */
+export function absentError(choice: DeviceChoice): CliError {
+  const text = choice.kind === "virtual"
+    ? `virtual ${choice.name}`
+    : describeSelector(choice.selector);
+  return new CliError(
+    EXIT.unavailable,
+    `There is no device ${text} on the bus`,
+    "driverspace list shows what is there; --wait waits for it",
+  );
+}
+
+/** Reads a `--set` or a command's `NAME=VALUE`s, with the code that a wrong one ends with. */
+export function readOptions(
+  manifest: DriverManifest,
+  texts: readonly string[],
+): Record<string, Json> {
+  try {
+    return parseParameters(manifest.options, texts, { what: manifest.name });
+  } catch (error) {
+    throw parameterError(error, EXIT.config);
+  }
+}
+
+/** Turns a wrong parameter into an error of this call; a bug of ours stays one. */
+export function parameterError(
+  error: unknown,
+  code: typeof EXIT.config | typeof EXIT.usage,
+): unknown {
+  const isWrong = error instanceof TypeError || error instanceof RangeError;
+  return isWrong ? new CliError(code, error.message) : error;
+}
+
+/** What was set, else what a virtual device suggests to be shown off with. */
+function optionTexts(
+  call: CommandCall,
+  driver: ChosenDriver,
+  choice: DeviceChoice,
+): readonly string[] {
+  const given = call.values("set");
+  if (given.length > 0 || choice.kind === "device") return given;
+  const kind = call.toolbox.virtualDevices.find(({ name }) =>
+    name === choice.name
+  );
+  return kind?.suggests?.[driver.manifest.name] ?? [];
+}
+
+function chooseDevice({ value, toolbox }: CommandCall): DeviceChoice {
+  const device = value("device");
+  const name = value("virtual");
+  if ((device === undefined) === (name === undefined)) {
+    throw new CliError(
+      EXIT.usage,
+      device === undefined
+        ? "Which device? Give --device VID:PID or --virtual NAME"
+        : "Give --device or --virtual, not both",
+    );
+  }
+  if (name !== undefined) {
+    checkVirtualName(toolbox, name);
+    return { kind: "virtual", name };
+  }
+  try {
+    return { kind: "device", selector: parseDeviceSelector(device ?? "") };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CliError(EXIT.usage, error.message);
+  }
+}
+
+/** @throws {CliError} `config`, with a suggestion. */
+export function checkVirtualName(toolbox: Toolbox, name: string): void {
+  const names = toolbox.virtualDevices.map((kind) => kind.name);
+  if (names.includes(name)) return;
+  throw new CliError(
+    EXIT.config,
+    `There is no virtual device ${quote(name)}.${suggestion(name, names)}`,
+    `Virtual devices: ${names.join(", ")}`,
+  );
+}
+
+function chooseProfile(call: CommandCall): RunPlan["profile"] {
+  const text = call.value("profile") ?? "default";
+  if (text === "default" || text === "jitless") return text;
+  throw new CliError(
+    EXIT.usage,
+    `There is no profile ${quote(text)}.${
+      suggestion(text, ["default", "jitless"])
+    }`,
+  );
+}
+
+async function loadDriver(text: string): Promise<ChosenDriver> {
+  const isUrl = /^(https?|file|jsr|npm):/.test(text);
+  const base = new URL(`file://${Deno.cwd()}/`);
+  const moduleUrl = isUrl ? text : new URL(text, base).href;
+  try {
+    return { manifest: await loadManifest(moduleUrl), moduleUrl };
+  } catch (error) {
+    if (!(error instanceof DriverModuleError)) throw error;
+    throw new CliError(EXIT.config, error.message);
+  }
+}
+
+function prepareLog(path: string | undefined, name: string): string {
+  try {
+    const absolute = absolutePath(path ?? ownLog(name));
+    prepareLogFile(absolute);
+    return absolute;
+  } catch (error) {
+    if (!(error instanceof LogFileError)) throw error;
+    throw new CliError(
+      EXIT.cannotCreateLog,
+      error.message,
+      "Name a file in a folder that you may write: --log ./driverspace.log",
+    );
+  }
+}
+
+/** Every driver has a log; without a place of its own it goes to ours. */
+function ownLog(name: string): string {
+  const folder = logFolder();
+  try {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new LogFileError(`Cannot make the folder ${folder}: ${error}`);
+  }
+  return `${folder}/${name}.log`;
+}
+
+/** Without `.` and `..`: the launcher takes no others. */
+function absolutePath(path: string): string {
+  const base = new URL(`file://${encodeURI(Deno.cwd())}/`);
+  return decodeURIComponent(
+    new URL(path.split("/").map(encodeURIComponent).join("/"), base).pathname,
+  );
+}
+
+function severalFit(
+  manifest: DriverManifest,
+  devices: readonly DeviceInfo[],
+): CliError {
+  const names = devices.map((device) => {
+    const serial = device.serialNumber;
+    return serial === undefined
+      ? deviceLabel(device)
+      : `${deviceLabel(device)} (${harmless(serial, 40)})`;
+  });
+  return new CliError(
+    EXIT.unavailable,
+    `${devices.length} devices fit driver ${manifest.name}: ${
+      names.join(", ")
+    }`,
+    "Name one of them by its serial number: --device VID:PID:SERIAL",
+  );
+}
+
+function describeSelector(selector: DeviceSelector): string {
+  const hex = (id: number): string => id.toString(16).padStart(4, "0");
+  const ids = `${hex(selector.vendorId)}:${hex(selector.productId)}`;
+  const { serialNumber } = selector;
+  return serialNumber === undefined ? ids : `${ids}:${harmless(serialNumber)}`;
+}
+
+function quote(text: string): string {
+  return JSON.stringify(harmless(text, 80));
+}

@@ -1,0 +1,142 @@
+/**
+ * What is known of a running driver, collected from its frames: the model
+ * behind every way of showing it.
+ *
+ * @module
+ */
+
+import type { Json } from "../../driver.ts";
+import type { RunnerState } from "../driver_runner.ts";
+import type { DriverFrame, HeartbeatFrame, ReadyFrame } from "../wire.ts";
+
+/** The last event of one name. */
+export interface LastEvent {
+  readonly name: string;
+  readonly data: { readonly [key: string]: Json };
+  readonly count: number;
+  readonly atMs: number;
+}
+
+/** Names of events kept; a driver has few, a hostile one any number. */
+const EVENTS_MAX = 16;
+/** Interrupts per second are taken over this time: some beats, so that it stands still enough to read. */
+const RATE_WINDOW_MS = 2_000;
+/** Beats kept for the rate. */
+const SAMPLES_MAX = 64;
+
+interface Sample {
+  readonly atMs: number;
+  readonly reports: number;
+}
+
+/** A running driver. */
+export class RunStatus {
+  readonly driver: string;
+  state: RunnerState = "stopped";
+  cause: string | undefined;
+  ready: ReadyFrame | undefined;
+  /** What the driver's session says of itself. */
+  session = "";
+  beat: HeartbeatFrame | undefined;
+  starts = 0;
+  /** Last line of the driver's log that was no mere information. */
+  warning: string | undefined;
+  readonly #events = new Map<string, LastEvent>();
+  readonly #samples: Sample[] = [];
+  #eventCount = 0;
+  #reportsBefore = 0;
+
+  /** `driver` is its name. */
+  constructor(driver: string) {
+    this.driver = driver;
+  }
+
+  /** Last event of each name, in order of first appearance. */
+  get events(): readonly LastEvent[] {
+    return [...this.#events.values()];
+  }
+
+  /** Events of all names. */
+  get eventCount(): number {
+    return this.#eventCount;
+  }
+
+  /** Reports of all processes so far: what interrupt and other standing inputs gave. */
+  get reports(): number {
+    return this.#reportsBefore + (this.beat?.reports ?? 0);
+  }
+
+  /** Reports per second, or `undefined` before there are two beats. */
+  get reportsPerSecond(): number | undefined {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined) return undefined;
+    const spanMs = last.atMs - first.atMs;
+    if (spanMs <= 0) return undefined;
+    return (last.reports - first.reports) * 1_000 / spanMs;
+  }
+
+  /** Messages waiting in the driver's mailbox, all lanes together. */
+  get queueDepth(): number {
+    return Object.values(this.beat?.depth ?? {}).reduce(
+      (sum, depth) => sum + depth,
+      0,
+    );
+  }
+
+  /** Takes a frame in. */
+  take(frame: DriverFrame, nowMs: number): void {
+    switch (frame.type) {
+      case "hello":
+        this.session = "";
+        break;
+      case "ready":
+        this.ready = frame;
+        break;
+      case "state":
+        this.session = frame.state;
+        break;
+      case "heartbeat":
+        this.#beaten(frame, nowMs);
+        break;
+      case "event":
+        this.#happened(frame, nowMs);
+        break;
+      case "log":
+        if (frame.level !== "info") this.warning = frame.message;
+        break;
+    }
+  }
+
+  /** A process ended: its counters end with it. */
+  ended(): void {
+    this.#reportsBefore = this.reports;
+    this.beat = undefined;
+    this.#samples.length = 0;
+  }
+
+  #beaten(beat: HeartbeatFrame, nowMs: number): void {
+    this.beat = beat;
+    this.#samples.push({ atMs: nowMs, reports: beat.reports });
+    const isOld = (sample: Sample | undefined): boolean =>
+      sample !== undefined && nowMs - sample.atMs > RATE_WINDOW_MS;
+    while (this.#samples.length > SAMPLES_MAX || isOld(this.#samples[0])) {
+      this.#samples.shift();
+    }
+  }
+
+  #happened(
+    frame: Extract<DriverFrame, { readonly type: "event" }>,
+    nowMs: number,
+  ): void {
+    this.#eventCount++;
+    const known = this.#events.get(frame.event);
+    if (known === undefined && this.#events.size >= EVENTS_MAX) return;
+    this.#events.set(frame.event, {
+      name: frame.event,
+      data: frame.data,
+      count: (known?.count ?? 0) + 1,
+      atMs: nowMs,
+    });
+  }
+}

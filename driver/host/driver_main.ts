@@ -1,0 +1,364 @@
+/**
+ * What runs in a driver process, between its pipes and its session: commands
+ * and stop come in as frames; states, events, heartbeats, results and the
+ * reason of the end go out. How the device is opened is an argument, so that
+ * nothing here knows libusb.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import type { AnyDriver, Json, LogLevel } from "../driver.ts";
+import { UsbError } from "../errors.ts";
+import type { DeviceInfo, DevicePort, UsbPort } from "../port.ts";
+import type { Clock } from "../loop/clock.ts";
+import type { SessionEnd } from "../loop/end_reason.ts";
+import { Session } from "../loop/session.ts";
+import type { Heartbeat } from "../loop/session_options.ts";
+import type { DriverConfig } from "./driver_config.ts";
+import { deviceIdentity, failureOf, reportsAndDrops } from "./driver_words.ts";
+import { DRIVER_EXIT } from "./exit_class.ts";
+import { FrameSender, type WriteBytes } from "./frame_sender.ts";
+import { LineSplitter } from "./line_splitter.ts";
+import { Log, type LogSink } from "./log.ts";
+import {
+  decodeHostFrame,
+  type DriverFrame,
+  type ExitReason,
+  type HostFrame,
+  type SandboxSummary,
+  WIRE_VERSION,
+  WireError,
+} from "./wire.ts";
+
+/** A device to drive, and what holds the process that drives it. */
+export interface OpenedDevice {
+  readonly device?: DevicePort;
+  readonly port?: UsbPort;
+  readonly deviceInfo?: DeviceInfo;
+  readonly sandbox: SandboxSummary;
+  /** Component to version, `libusb: "1.0.26"`. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** What a driver process is made of. */
+export interface DriverMainOptions {
+  readonly driver: AnyDriver;
+  readonly config: DriverConfig;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logSink: LogSink;
+  readonly input: AsyncIterable<Uint8Array>;
+  readonly output: WriteBytes;
+  /** This process. */
+  readonly pid: number;
+  /** @throws {UsbError} When the device cannot be had, or the process is not confined as it must be. */
+  readonly open: () => Promise<OpenedDevice>;
+}
+
+/** How often a line sums up what was done. */
+const STATISTICS_INTERVAL_MS = 60_000;
+
+/** Runs a driver until its end; gives the code to exit with. Everything is flushed then. */
+export async function runDriver(options: DriverMainOptions): Promise<number> {
+  const main = new DriverMain(options);
+  const code = await main.run();
+  await main.close();
+  return code;
+}
+
+class DriverMain {
+  readonly #options: DriverMainOptions;
+  readonly #sender: FrameSender;
+  readonly #log: Log;
+  #session: Session | undefined;
+  #isStopAsked = false;
+  #eventSequence = 0;
+  #statistics: { cancel(): void } | undefined;
+
+  constructor(options: DriverMainOptions) {
+    this.#options = options;
+    const { config, driver, clock, pid } = options;
+    this.#sender = new FrameSender(options.output);
+    this.#log = new Log({
+      sink: options.logSink,
+      clock,
+      base: {
+        driver: driver.name,
+        instance: config.instance,
+        pid,
+        boot: config.boot,
+      },
+      ...(config.logLevel === undefined ? {} : { level: config.logLevel }),
+    });
+  }
+
+  async run(): Promise<number> {
+    void this.#readFrames();
+    let opened: OpenedDevice;
+    try {
+      this.#hello({});
+      opened = await this.#options.open();
+    } catch (error) {
+      return this.#refused(error);
+    }
+    this.#hello(opened.versions);
+    const session = this.#makeSession(opened);
+    this.#session = session;
+    if (this.#isStopAsked) void session.stop();
+    // What ends it before it is ready is told by `ended`, too.
+    session.start().then(
+      () => this.#ready(session, opened),
+      () => {},
+    );
+    return this.#concluded(await session.ended);
+  }
+
+  async close(): Promise<void> {
+    this.#statistics?.cancel();
+    this.#log.close();
+    await this.#sender.flushed();
+  }
+
+  #makeSession(opened: OpenedDevice): Session {
+    const { driver, config, clock, random } = this.#options;
+    const { device, port, deviceInfo } = opened;
+    return new Session({
+      driver,
+      ...(device === undefined ? {} : { device }),
+      ...(port === undefined ? {} : { port }),
+      ...(deviceInfo === undefined ? {} : { deviceInfo }),
+      clock,
+      random,
+      log: (level, event, message, fields) =>
+        this.#note({ level, event, message, ...(fields && { fields }) }),
+      emit: (event, data) => this.#emit(event, data),
+      yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
+      options: config.options,
+      heartbeat: (beat) => this.#beat(beat),
+      stateChanged: (from, to) => {
+        this.#send({ type: "state", state: to });
+        this.#log.writeState("driver.state", `${from} → ${to}`, { state: to });
+      },
+    });
+  }
+
+  #hello(versions: OpenedDevice["versions"]): void {
+    const { driver, config, pid } = this.#options;
+    this.#send({
+      type: "hello",
+      wire: WIRE_VERSION,
+      driver: driver.name,
+      instance: config.instance,
+      pid,
+      versions,
+    });
+  }
+
+  #ready(session: Session, opened: OpenedDevice): void {
+    const info = session.device?.info;
+    if (info === undefined) return;
+    const identity = deviceIdentity(info, this.#options.config.nodePath);
+    const { vid, pid, path } = identity;
+    this.#log.addBase({ dev: { vid, pid, path } });
+    this.#log.writeState("driver.ready", `Ready on ${session.device?.label}`, {
+      sandbox: opened.sandbox.mode,
+      layers: opened.sandbox.layers,
+    });
+    this.#send({ type: "ready", device: identity, sandbox: opened.sandbox });
+    this.#sumUp();
+  }
+
+  #sumUp(): void {
+    const { clock } = this.#options;
+    this.#statistics = clock.setTimer(STATISTICS_INTERVAL_MS, () => {
+      this.#logStatistics("driver.statistics");
+      this.#sumUp();
+    });
+  }
+
+  #logStatistics(event: string): void {
+    if (this.#session === undefined) return;
+    const { reports, dropped, transfers, commands } = reportsAndDrops(
+      this.#session.counters(),
+    );
+    // A running count is never a repeat, so it is written as a state is.
+    this.#log.writeState(event, `${reports} reports, ${commands} commands`, {
+      reports,
+      commands,
+      transfers,
+      dropped: dropped + this.#sender.dropped,
+      log_dropped: Object.values(this.#log.counters.dropped)
+        .reduce((sum, count) => sum + count, 0),
+    });
+  }
+
+  #concluded(end: SessionEnd): number {
+    this.#logStatistics("driver.statistics");
+    const reason = REASONS[end.class];
+    this.#log.write(
+      reason === "clean" ? "info" : "error",
+      "driver.ended",
+      end.message,
+      {
+        class: end.class,
+        state: end.state,
+        safe_state: end.safeState.result,
+        is_drained: end.isDrained,
+        ...(end.error === undefined ? {} : { err: this.#errField(end) }),
+      },
+    );
+    return this.#exit(reason, end.message, end.error);
+  }
+
+  #errField(end: SessionEnd): Json {
+    const { code, native } = failureOf(end.error);
+    return {
+      class: end.class,
+      code,
+      ...(native === undefined ? {} : { native }),
+    };
+  }
+
+  /** Not even a session: no device, no right, no library, not confined. */
+  #refused(error: unknown): number {
+    const failure = failureOf(error);
+    const reason = error instanceof UsbError
+      ? REFUSALS[error.code] ?? "fault"
+      : "fault";
+    this.#log.write("error", "driver.refused", failure.message, {
+      err: { class: reason, code: failure.code },
+    });
+    return this.#exit(reason, failure.message, error);
+  }
+
+  #exit(reason: ExitReason, message: string, error: unknown): number {
+    this.#send({
+      type: "exit",
+      reason,
+      message: message.slice(0, 8_000),
+      ...(error === undefined ? {} : { failure: failureOf(error) }),
+    });
+    return DRIVER_EXIT[reason];
+  }
+
+  #beat(beat: Heartbeat): void {
+    const { reports, dropped, progress } = reportsAndDrops(
+      this.#session?.counters(),
+    );
+    this.#send({
+      type: "heartbeat",
+      sequence: beat.sequence,
+      lagMs: beat.lagMs,
+      depth: { ...beat.depths },
+      inFlight: beat.transfersInFlight,
+      reports,
+      dropped: dropped + this.#sender.dropped,
+      progress,
+    });
+  }
+
+  #emit(event: string, data: Readonly<Record<string, Json>>): boolean {
+    const sequence = ++this.#eventSequence;
+    this.#log.write("debug", `event.${event}`, event, { data });
+    return this.#send({ type: "event", sequence, event, data });
+  }
+
+  #note(line: {
+    readonly level: LogLevel;
+    readonly event: string;
+    readonly message: string;
+    readonly fields?: Readonly<Record<string, Json>>;
+  }): void {
+    const { level, event, message, fields } = line;
+    this.#log.write(level, event, message, fields);
+    if (level === "debug") return;
+    this.#send({ type: "log", level, event, message });
+  }
+
+  /** What cannot be sent is refused by itself; it never ends the driver. */
+  #send(frame: DriverFrame): boolean {
+    try {
+      return this.#sender.send(frame);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.#log.write("warn", "frame.refused", error.message);
+      return false;
+    }
+  }
+
+  /** A host that is gone, or that sends what is no frame, ends the driver in order. */
+  async #readFrames(): Promise<void> {
+    const splitter = new LineSplitter();
+    try {
+      for await (const piece of this.#options.input) {
+        for (const line of splitter.push(piece)) {
+          this.#take(decodeHostFrame(line));
+        }
+      }
+      this.#stop("The host is gone");
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.#stop(error.message);
+    }
+  }
+
+  #take(frame: HostFrame): void {
+    if (frame.type === "stop") this.#stop(frame.reason);
+    else void this.#command(frame);
+  }
+
+  #stop(reason: string): void {
+    if (this.#isStopAsked) return;
+    this.#isStopAsked = true;
+    this.#log.write("info", "driver.stop", reason);
+    if (this.#session !== undefined) void this.#session.stop();
+  }
+
+  async #command(
+    frame: Extract<HostFrame, { readonly type: "command" }>,
+  ): Promise<void> {
+    const { id, command, params } = frame;
+    try {
+      if (this.#session === undefined) throw this.#notServing(command);
+      const value = await this.#session.command(command, params);
+      const isSent = this.#send({ type: "result", id, value });
+      if (!isSent) throw this.#tooLarge(command);
+    } catch (error) {
+      this.#send({ type: "result", id, failure: failureOf(error) });
+    }
+  }
+
+  #notServing(command: string): UsbError {
+    return new UsbError({
+      code: "state",
+      operation: `run ${command}`,
+      reason: "the device is not open yet",
+    });
+  }
+
+  #tooLarge(command: string): UsbError {
+    return new UsbError({
+      code: "overflow",
+      operation: `send the result of ${command}`,
+      reason: "it does not fit into a frame",
+      advice: "Ask for less at a time",
+    });
+  }
+}
+
+const REASONS: Readonly<Record<SessionEnd["class"], ExitReason>> = {
+  "clean": "clean",
+  "device-gone": "deviceGone",
+  "config": "config",
+  "permission": "permission",
+  "fault": "fault",
+};
+
+const REFUSALS: Partial<Record<UsbError["code"], ExitReason>> = {
+  access: "permission",
+  noDevice: "deviceGone",
+  library: "config",
+  notFound: "config",
+  notSupported: "config",
+};

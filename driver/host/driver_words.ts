@@ -1,0 +1,85 @@
+/**
+ * What a driver process says of its device, its counters and its errors, in the
+ * words of frames and log lines.
+ *
+ * @module
+ */
+
+import { UsbError } from "../errors.ts";
+import type { SessionCounters } from "../loop/session_options.ts";
+import type { DeviceInfo } from "../port.ts";
+import { hex } from "../usb.ts";
+import type { DeviceIdentity, WireFailure } from "./wire.ts";
+
+/** A device as frames name it. An inherited descriptor knows no port path: then its node stands for it. */
+export function deviceIdentity(
+  info: DeviceInfo,
+  nodePath: string,
+): DeviceIdentity {
+  const { descriptor, serialNumber, product } = info;
+  return {
+    vid: hex(descriptor.vendorId, 4).slice(2),
+    pid: hex(descriptor.productId, 4).slice(2),
+    path: info.portPath === "" ? nodePath.slice(0, 64) : info.portPath,
+    ...(serialNumber === undefined ? {} : { serial: serialNumber }),
+    ...(product === undefined ? {} : { product }),
+  };
+}
+
+/** An error as it crosses processes: bounded, without its stack. */
+export function failureOf(error: unknown): WireFailure {
+  if (error instanceof UsbError) {
+    const { code, message, advice, native } = error;
+    return {
+      code,
+      message: message.slice(0, MESSAGE_LENGTH),
+      ...(advice === undefined ? {} : { advice }),
+      ...(native === undefined ? {} : { native: native.number }),
+    };
+  }
+  if (error instanceof TypeError || error instanceof RangeError) {
+    return { code: "refused", message: error.message.slice(0, MESSAGE_LENGTH) };
+  }
+  const text = error instanceof Error
+    ? `${error.name}: ${error.message}`
+    : String(error);
+  return { code: "bug", message: text.slice(0, MESSAGE_LENGTH) };
+}
+
+/** A session's counters summed up. */
+export interface SessionSums {
+  /** Reports that came from the device. */
+  readonly reports: number;
+  readonly dropped: number;
+  /** Transfers made once. */
+  readonly transfers: number;
+  readonly commands: number;
+  /** Grows with everything that gets on. */
+  readonly progress: number;
+}
+
+/** Sums up. */
+export function reportsAndDrops(
+  counters: SessionCounters | undefined,
+): SessionSums {
+  if (counters === undefined) {
+    return { reports: 0, dropped: 0, transfers: 0, commands: 0, progress: 0 };
+  }
+  const tallies = Object.values(counters.inputs).map(({ tally }) => tally);
+  const reports = tallies.reduce((sum, tally) => sum + tally.accepted, 0);
+  const dropped = tallies
+    .flatMap((tally) => Object.values(tally.dropped))
+    .reduce((sum, count) => sum + count, 0);
+  const transfers = counters.transfers.completed;
+  const commands = counters.commands.answered + counters.commands.failed;
+  return {
+    reports,
+    dropped,
+    transfers,
+    commands,
+    progress: reports + transfers + commands,
+  };
+}
+
+/** The longest sentence a frame carries. */
+const MESSAGE_LENGTH = 8_000;

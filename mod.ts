@@ -1,0 +1,43 @@
+/**
+ * USB drivers in user space: devices, transfers and streams over libusb, and
+ * drivers as plain typed objects that the loop runs one message at a time.
+ * Importing this opens nothing, reads nothing and starts nothing.
+ *
+ * ```ts ignore
+ * import { Device, LibusbPort } from "@driverspace/usb";
+ *
+ * await using port = await LibusbPort.open();
+ * for (const info of await port.devices()) console.log(info.product);
+ * ```
+ *
+ * @module
+ */
+
+export * from "./driver/device.ts";
+export * from "./driver/driver.ts";
+export * from "./driver/endpoint.ts";
+export * from "./driver/errors.ts";
+export * from "./driver/match.ts";
+export * from "./driver/port.ts";
+export * from "./driver/usb.ts";
+export { AssertionError } from "./driver/assert.ts";
+export type { Clock, Timer } from "./driver/loop/clock.ts";
+export { systemClock } from "./driver/host/system_clock.ts";
+export { Session } from "./driver/loop/session.ts";
+export type {
+  Heartbeat,
+  SessionCounters,
+  SessionOptions,
+} from "./driver/loop/session_options.ts";
+export type { SessionState } from "./driver/loop/session_state.ts";
+export type {
+  EndClass,
+  EndReason,
+  SessionEnd,
+} from "./driver/loop/end_reason.ts";
+export {
+  type InheritedPlace,
+  LibusbPort,
+  type LibusbPortOptions,
+} from "./ffi/libusb_port.ts";
+export type { LibusbVersion } from "./ffi/library.ts";
