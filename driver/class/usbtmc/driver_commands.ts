@@ -131,6 +131,7 @@ function action(run: Action): Command["run"] {
     context: UsbtmcContext,
   ): Promise<Json> => {
     const client = clientOf(state, context);
+    checkCommand(params["command"], context);
     const maxBytes = params["max-bytes"];
     const answer = await run(client, params, {
       timeoutMs: state.timeoutMs,
@@ -138,6 +139,22 @@ function action(run: Action): Command["run"] {
     });
     return answer ?? null;
   };
+}
+
+/** What a client types must not end the driver: it is told so instead. */
+function checkCommand(
+  command: Parameters[string],
+  context: UsbtmcContext,
+): void {
+  if (typeof command !== "string") return;
+  const isSendable = command !== "" &&
+    [...command].every((character) => character <= "\u00ff");
+  if (isSendable) return;
+  throw context.device.error(
+    "invalidParameter",
+    "send the command",
+    command === "" ? "it is empty" : "it has characters of more than one byte",
+  );
 }
 
 function base64(bytes: Uint8Array): string {

@@ -7,6 +7,7 @@
  */
 
 import { UsbError } from "../../errors.ts";
+import type { EndpointAddress } from "../../usb.ts";
 import {
   IN_CHUNK_BYTES,
   MAX_TRANSFERS_PER_MESSAGE,
@@ -167,10 +168,11 @@ export class Messages {
         : part;
     } catch (error) {
       if (!(error instanceof UsbError)) throw error;
-      // A stalled bulk IN has lost its place: only CLEAR says where it stands.
       throw new OutOfStep(
         error,
-        error.code === "stall" ? { kind: "all" } : { kind: "in", tag },
+        error.code === "stall"
+          ? await this.#afterStall(this.#link.pipes.bulkIn.address)
+          : { kind: "in", tag },
       );
     }
   }
@@ -212,14 +214,21 @@ export class Messages {
   async #unsettledBy(error: UsbError, out: OutTransfer): Promise<Unsettled> {
     const unsettled: Unsettled = { kind: "out", tag: out.tag };
     if (error.code !== "stall") return unsettled;
-    if (!out.isFirst) return { kind: "all" };
+    const after = await this.#afterStall(this.#link.pipes.bulkOut.address);
+    return out.isFirst && after.isCleared ? unsettled : after;
+  }
+
+  /** Ends a halt. Where a stalled endpoint stood in its message only CLEAR can tell. */
+  async #afterStall(
+    address: EndpointAddress,
+  ): Promise<Unsettled & { readonly isCleared: boolean }> {
     try {
-      await this.#link.device.clearHalt(this.#link.pipes.bulkOut.address);
-    } catch (inner) {
-      if (!(inner instanceof UsbError)) throw inner;
-      return { kind: "all" };
+      await this.#link.device.clearHalt(address);
+      return { kind: "all", isCleared: true };
+    } catch (error) {
+      if (!(error instanceof UsbError)) throw error;
+      return { kind: "all", isCleared: false };
     }
-    return unsettled;
   }
 }
 
