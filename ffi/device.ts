@@ -104,13 +104,15 @@ export class LibusbDevice implements DevicePort {
     return this.#settings.claimed;
   }
 
-  /** Selects a configuration; releases what is claimed. */
+  /** Selects a configuration. Linux refuses it while an interface is claimed. */
   setConfiguration(value: ConfigurationValue): Promise<void> {
     const operation = `select configuration ${value}`;
     return this.#inTurn(operation, async () => {
       if (value !== 0) this.#settings.findConfiguration(value);
+      if (this.#settings.claimed.size > 0) {
+        throw this.#error("busy", operation, "interfaces are claimed");
+      }
       await this.#transfers.quiesce("all");
-      await this.#releaseAll();
       // libusb's word for "not configured" is -1.
       await this.#handle.call(
         operation,
@@ -148,16 +150,10 @@ export class LibusbDevice implements DevicePort {
     number: InterfaceNumber,
     setting: AlternateSetting,
   ): Promise<void> {
-    const operation = `select setting ${setting} of interface ${number}`;
-    return this.#inTurn(operation, async () => {
+    return this.#inTurn("select a setting", async () => {
       this.#settings.checkSetting(number, setting);
       await this.#transfers.quiesce(this.#settings.endpointsOf(number));
-      await this.#handle.call(
-        operation,
-        (symbols, handle) =>
-          symbols.libusb_set_interface_alt_setting(handle, number, setting),
-      );
-      this.#settings.wasClaimed(number, setting);
+      await this.#select(number, setting);
     });
   }
 
@@ -179,7 +175,6 @@ export class LibusbDevice implements DevicePort {
       await this.#transfers.quiesce("all");
       const claims = [...this.#settings.claimed];
       const result = await this.#handle.reset();
-      if (result === 0) return;
       if (result === LIBUSB_ERROR.NOT_FOUND) {
         throw this.#error(
           "noDevice",
@@ -187,9 +182,15 @@ export class LibusbDevice implements DevicePort {
           "it came back as another device",
         );
       }
-      // libusb has given the interfaces up and believes it still has them.
-      for (const [number] of claims) await this.#reclaim(number);
-      this.#handle.throwIfFailed(result, "reset");
+      if (result < 0) {
+        // libusb has given the interfaces up and believes it still has them.
+        for (const [number] of claims) await this.#reclaim(number);
+        this.#handle.throwIfFailed(result, "reset");
+      }
+      // libusb released and claimed, and the kernel selects setting 0 at a release.
+      for (const [number, setting] of claims) {
+        if (setting !== 0) await this.#select(number, setting);
+      }
     });
   }
 
@@ -277,6 +278,14 @@ export class LibusbDevice implements DevicePort {
       this.#settings.wasReleased(number);
       await this.#handle.release(number);
     }
+  }
+
+  async #select(
+    number: InterfaceNumber,
+    setting: AlternateSetting,
+  ): Promise<void> {
+    await this.#handle.selectSetting(number, setting);
+    this.#settings.wasClaimed(number, setting);
   }
 
   async #reclaim(number: InterfaceNumber): Promise<void> {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { InterfaceNumber } from "../driver/usb.ts";
+import type { AlternateSetting, InterfaceNumber } from "../driver/usb.ts";
 import { LIBUSB_ERROR } from "./libusb_constants.ts";
 import { libusbError } from "./libusb_errors.ts";
 import type { LibusbSymbols } from "./libusb_symbols.ts";
@@ -116,6 +116,30 @@ export class DeviceHandle {
     const isGone = result === LIBUSB_ERROR.NOT_FOUND ||
       result === LIBUSB_ERROR.NO_DEVICE;
     if (!isGone) this.throwIfFailed(result, `release interface ${number}`);
+  }
+
+  /** @throws {UsbError} `notFound`, `noDevice`, `io`. */
+  async selectSetting(
+    number: InterfaceNumber,
+    setting: AlternateSetting,
+  ): Promise<void> {
+    const { symbols } = this.#library;
+    const result = await symbols.libusb_set_interface_alt_setting(
+      this.#pointer,
+      number,
+      setting,
+    );
+    // libusb 1.0.26 unlocks the handle's mutex without having locked it when
+    // the device has left, and its close then aborts the process.
+    // SAFETY: the mutex is the first member of the handle, and unlocked: calls
+    // on a handle come one after another, and this one is back.
+    if (result === LIBUSB_ERROR.NO_DEVICE) {
+      symbols.pthread_mutex_init(this.#pointer, null);
+    }
+    this.throwIfFailed(
+      result,
+      `select setting ${setting} of interface ${number}`,
+    );
   }
 
   /** Gives libusb's result. */

@@ -18,7 +18,6 @@ import type {
   TransferStatus,
 } from "../driver/port.ts";
 import {
-  directionOf,
   type EndpointAddress,
   type EndpointDescriptor,
   hex,
@@ -98,6 +97,14 @@ export class DeviceTransfers {
     const operation = `open an input on endpoint ${hex(address)}`;
     const endpoint = this.#find(address, operation);
     this.#check(address, operation);
+    if (endpoint.direction !== "in") {
+      throw new UsbError({
+        code: "notFound",
+        device: this.#label,
+        operation,
+        reason: "it is no IN endpoint",
+      });
+    }
     const { lengthBytes, packets, count } = this.#checkInput(
       options,
       endpoint,
@@ -276,9 +283,6 @@ export class DeviceTransfers {
     const count = options.transfersInFlight;
     if (!isIntegerIn(count, 1, MAX_TRANSFERS_IN_FLIGHT)) {
       throw refuse(`transfers in flight are 1 to ${MAX_TRANSFERS_IN_FLIGHT}`);
-    }
-    if (directionOf(options.endpoint) !== "in") {
-      throw refuse("the endpoint is for out transfers");
     }
     const packetBytes = endpoint.maxPacketSize *
       endpoint.transactionsPerMicroframe;

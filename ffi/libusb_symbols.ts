@@ -193,6 +193,7 @@ export const LIBUSB_SYMBOLS = {
     result: "i32",
     optional: true,
   },
+  pthread_mutex_init: { parameters: ["pointer", "pointer"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
