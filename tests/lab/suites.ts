@@ -14,12 +14,33 @@ export interface Suite {
   readonly user?: boolean;
 }
 
+const DEVICE_WORKER = {
+  device_worker: "tests/lab/programs/device_worker.ts",
+} as const;
+
 /** All of them. */
 export const SUITES: readonly Suite[] = [
+  {
+    name: "gadget",
+    title: "libusb on the kernel's gadget: source, sink, loopback, HID",
+    entry: "suites/gadget.ts",
+  },
+  {
+    name: "contract",
+    title: "the port contract, on the loopback device by USB/IP",
+    entry: "suites/port_contract.ts",
+    programs: DEVICE_WORKER,
+  },
+  {
+    name: "multimeter",
+    title: "the virtual multimeter by USB/IP, and the usbtmc client",
+    entry: "suites/multimeter.ts",
+    programs: DEVICE_WORKER,
+  },
   {
     name: "kernel",
     title: "what the emulation takes from a real usbfs",
     entry: "suites/kernel_facts.ts",
-    programs: { device_worker: "tests/lab/programs/device_worker.ts" },
+    programs: DEVICE_WORKER,
   },
 ];

@@ -1,68 +1,116 @@
 /**
- * A worker that is a USB device: vhci_hcd shows it to this machine's kernel. On
- * a thread of its own, so that a test may wait in a system call that the device
- * has to answer.
+ * A worker that is USB devices: vhci_hcd shows them to this machine's kernel. On
+ * a thread of its own, so that a test may wait in a system call that a device
+ * has to answer. Obeys the commands of the contract's benches.
  */
 
 import { systemClock } from "../../../driver/host/system_clock.ts";
+import { BootMouse } from "../../../driver/sim/devices/boot_mouse.ts";
+import { CdcAcmEcho } from "../../../driver/sim/devices/cdc_acm_echo.ts";
 import { Loopback } from "../../../driver/sim/devices/loopback.ts";
+import { VirtualMultimeter } from "../../../driver/sim/devices/multimeter.ts";
 import { UsbipExport } from "../../../driver/sim/usbip_export.ts";
 import { seededRandom } from "../../../driver/sim/virtual_bus.ts";
 import type { VirtualDevice } from "../../../driver/sim/virtual_device.ts";
 import { attachToVhci } from "../../../ffi/linux/vhci_attach.ts";
+import type {
+  BusCommand,
+  BusReply,
+  BusValue,
+  PlugSpec,
+} from "../../contract/bench.ts";
 
-/** What a test asks of the worker; it answers with the id, and an error if there is one. */
-export interface DeviceCommand {
-  readonly id: number;
-  readonly action: "plug" | "unplug" | "close";
-  /** `plug`, the first time: which device. */
-  readonly device?: string;
-  readonly options?: Readonly<Record<string, unknown>>;
-}
-
-/** A device by name. */
-export type DeviceFactory = (
-  options: Readonly<Record<string, unknown>>,
-) => VirtualDevice;
-
-const FACTORIES: Readonly<Record<string, DeviceFactory>> = {
-  loopback: (options) => new Loopback(options),
+/** Devices that can be plugged in. */
+const DEVICES: Readonly<Record<string, (spec: PlugSpec) => VirtualDevice>> = {
+  loopback: (spec) => new Loopback(spec),
+  bootMouse: (spec) => new BootMouse(spec),
+  cdcAcmEcho: (spec) => new CdcAcmEcho(spec),
+  multimeter: () => new VirtualMultimeter(),
 };
 
-/** The part of a worker's global scope that is used here. */
-interface WorkerScope {
-  onmessage: ((event: MessageEvent<DeviceCommand>) => void) | null;
-  postMessage(message: unknown): void;
+/** A command of a bench, or the end. */
+export interface WorkerOrder {
+  readonly id: number;
+  readonly command:
+    | BusCommand
+    | { readonly type: "plugMultimeter" }
+    | { readonly type: "unplugAll" };
 }
 
-let exported: UsbipExport | undefined;
+/** What became of it. */
+export interface WorkerAnswer {
+  readonly id: number;
+  readonly reply: BusReply;
+}
 
-async function obey(command: DeviceCommand): Promise<void> {
-  switch (command.action) {
-    case "plug":
-      exported ??= make(command);
-      return await exported.plug();
+interface Exported {
+  readonly virtual: VirtualDevice;
+  readonly exported: UsbipExport;
+}
+
+const devices = new Map<string, Exported>();
+let lastId = 0;
+
+async function perform(command: WorkerOrder["command"]): Promise<BusValue> {
+  if (command.type === "plug") return await plug(command.kind, command.spec);
+  if (command.type === "plugMultimeter") return await plug("multimeter", {});
+  if (command.type === "unplugAll") {
+    for (const { exported } of devices.values()) await exported.close();
+    devices.clear();
+    return null;
+  }
+  const found = devices.get(command.id);
+  if (found === undefined) throw new RangeError(`No device ${command.id}`);
+  const { exported, virtual } = found;
+  switch (command.type) {
     case "unplug":
-      return await exported?.unplug();
-    case "close":
-      return await exported?.close();
+      await exported.unplug();
+      return null;
+    case "replug":
+      exported.replug(command.afterMs);
+      return null;
+    case "fault":
+      if (exported.device === undefined) throw new RangeError("Unplugged");
+      exported.device.faults.add(command.rule);
+      return null;
+    case "clearFaults":
+      exported.device?.faults.clear();
+      return null;
+    case "observed":
+      return {
+        ...virtual.observed(),
+        transfers: exported.device?.submitted ?? 0,
+        faultsInjected: exported.device?.faults.injected ?? 0,
+      };
   }
 }
 
-function make({ device = "", options = {} }: DeviceCommand): UsbipExport {
-  const factory = FACTORIES[device];
-  if (factory === undefined) throw new Error(`No device named ${device}`);
-  return new UsbipExport(factory(options), {
+async function plug(kind: string, spec: PlugSpec): Promise<string> {
+  const make = DEVICES[kind];
+  if (make === undefined) throw new RangeError(`No device named ${kind}`);
+  const virtual = make(spec);
+  const exported = new UsbipExport(virtual, {
     clock: systemClock(),
     random: seededRandom(1),
     connect: async (speed) => (await attachToVhci(speed)).connection,
   });
+  await exported.plug();
+  const id = `${kind}-${++lastId}`;
+  devices.set(id, { virtual, exported });
+  return id;
+}
+
+/** The part of a worker's global scope that is used here. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<WorkerOrder>) => void) | null;
+  postMessage(message: WorkerAnswer): void;
 }
 
 const scope = globalThis as unknown as WorkerScope;
-scope.onmessage = ({ data }): void => {
-  obey(data).then(
-    () => scope.postMessage({ id: data.id }),
-    (error) => scope.postMessage({ id: data.id, error: `${error}` }),
+scope.onmessage = ({ data: { id, command } }): void => {
+  perform(command).then(
+    (value) => scope.postMessage({ id, reply: { ok: true, value } }),
+    (error) =>
+      scope.postMessage({ id, reply: { ok: false, message: `${error}` } }),
   );
 };

@@ -7,7 +7,8 @@ import type {
   UsbfsUnderTest,
 } from "../../sim/usbfs_probe.ts";
 import { cstring, Libc } from "../../../ffi/linux/libc.ts";
-import { ExportedDevice } from "./exported_device.ts";
+import { ExportedBus } from "./exported_bus.ts";
+import { findDevice, until, waitForDevice } from "./sysfs_devices.ts";
 
 const LOOPBACK = "1209:0001";
 const AT_FDCWD = -100;
@@ -62,18 +63,26 @@ class KernelFile implements UsbfsFileUnderTest {
   }
 }
 
+const bus = await ExportedBus.start();
+Deno.test.afterAll(() => bus.stop());
+
 async function ask(
   question: (bus: UsbfsUnderTest) => Promise<unknown>,
 ): Promise<unknown> {
   using libc = Libc.open("libc.so.6");
-  await using device = await ExportedDevice.make(LOOPBACK, {
-    device: "loopback",
-  });
-  const { nodePath } = await device.plug();
-  return await question({
-    open: () => Promise.resolve(new KernelFile(libc, nodePath)),
-    unplug: () => device.unplug(),
-  });
+  const id = await bus.control.plug("loopback");
+  const { nodePath } = await waitForDevice(LOOPBACK);
+  try {
+    return await question({
+      open: () => Promise.resolve(new KernelFile(libc, nodePath)),
+      unplug: async () => {
+        await bus.control.unplug(id);
+        await until("departure", () => findDevice(LOOPBACK) === undefined);
+      },
+    });
+  } finally {
+    await bus.unplugAll();
+  }
 }
 
 for (const { name, ask: question, answer } of USBFS_FACTS) {

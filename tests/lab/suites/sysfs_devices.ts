@@ -56,6 +56,15 @@ export function findDevice(ids: string): SysfsDevice | undefined {
   return undefined;
 }
 
+/** Names of the devices on vhci_hcd's buses, root hubs left out. */
+export function exportedDevices(): string[] {
+  return [...Deno.readDirSync(DEVICES)].map(({ name }) => name)
+    .filter((name) =>
+      /^\d+-[\d.]+$/.test(name) &&
+      Deno.readLinkSync(`${DEVICES}/${name}`).includes("/vhci_hcd")
+    );
+}
+
 /** Waits for it. */
 export async function waitForDevice(ids: string): Promise<SysfsDevice> {
   let found: SysfsDevice | undefined;
