@@ -35,6 +35,8 @@ import type {
 import { UsbfsMemory } from "./usbfs_memory.ts";
 import type { VirtualDevice } from "./virtual_device.ts";
 
+export { seededRandom } from "./seeded_random.ts";
+
 /** What a bus is made of. */
 export interface VirtualBusOptions {
   readonly clock: Clock;
@@ -344,15 +346,4 @@ export class VirtualBus {
     }
     throw new RangeError("Cannot plug a device in: all addresses are taken");
   }
-}
-
-/** A small seeded generator (mulberry32): same seed, same run. Not for secrets. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = state + 0x6d2b79f5 >>> 0;
-    let mixed = Math.imul(state ^ state >>> 15, state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ mixed >>> 7, mixed | 61);
-    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
-  };
 }

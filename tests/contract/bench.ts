@@ -7,6 +7,7 @@
 import type { UsbPort } from "../../driver/port.ts";
 import type { Speed } from "../../driver/usb.ts";
 import type { FaultRule } from "../../driver/sim/faults.ts";
+import type { Malformation } from "../../driver/sim/malformed.ts";
 
 /** What a bench can do; tests that need more are registered as ignored, by name. */
 export type ContractFeature =
@@ -50,6 +51,11 @@ export interface PlugSpec {
   readonly port?: number;
   readonly kernelDrivers?: Readonly<Record<number, string>>;
   readonly isAccessible?: boolean;
+  /** Loopback only: a lie in its descriptors. */
+  readonly malformation?: {
+    readonly kind: Malformation;
+    readonly seed: number;
+  };
 }
 
 /** A command to a bus. */

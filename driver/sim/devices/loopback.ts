@@ -265,10 +265,12 @@ export class Loopback extends VirtualDevice {
     const arm = (): void => {
       dueMs += periodMs;
       const delayMs = Math.max(0, dueMs - this.host.clock.nowMs());
-      this.#periodic = this.host.clock.setTimer(delayMs, () => {
+      const timer = this.host.clock.setTimer(delayMs, () => {
         this.#report();
-        arm();
+        // The report may have been the last: a fault can unplug us right there.
+        if (this.#periodic === timer) arm();
       });
+      this.#periodic = timer;
     };
     arm();
   }

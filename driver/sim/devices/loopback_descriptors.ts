@@ -13,6 +13,8 @@ import {
   type EndpointFields,
   interfaceDescriptor,
 } from "../descriptor_bytes.ts";
+import { type Malformation, malformed } from "../malformed.ts";
+import { seededRandom } from "../seeded_random.ts";
 import type { VirtualDescriptors } from "../virtual_device.ts";
 
 /** Speeds the device can have; low speed has no bulk endpoints. */
@@ -24,6 +26,11 @@ export interface LoopbackOptions {
   readonly speed?: LoopbackSpeed;
   /** Default `0001`. */
   readonly serialNumber?: string;
+  /** A lie in its descriptors, by seed. */
+  readonly malformation?: {
+    readonly kind: Malformation;
+    readonly seed: number;
+  };
   /** Kernel drivers bound at plug, by interface number. */
   readonly kernelDrivers?: Readonly<Record<number, string>>;
 }
@@ -37,6 +44,16 @@ export const LOOPBACK_PRODUCT_ID = 0x0001;
 export function loopbackDescriptors(
   options: LoopbackOptions,
 ): VirtualDescriptors {
+  const { malformation } = options;
+  const honest = honestDescriptors(options);
+  return malformation === undefined ? honest : malformed(
+    honest,
+    malformation.kind,
+    seededRandom(malformation.seed),
+  );
+}
+
+function honestDescriptors(options: LoopbackOptions): VirtualDescriptors {
   const speed = options.speed ?? "high";
   const isSuper = speed === "super";
   return {
