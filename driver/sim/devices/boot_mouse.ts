@@ -178,11 +178,13 @@ export class BootMouse extends VirtualDevice {
     const move = this.#next();
     if (move === undefined) return;
     const delayMs = move.afterMs ?? this.#options.intervalMs ?? INTERVAL_MS;
-    this.#timer = this.host.clock.setTimer(delayMs, () => {
+    const timer = this.host.clock.setTimer(delayMs, () => {
       this.#report(move);
       this.#made++;
-      this.#arm();
+      // The report may have been the last: a fault can unplug us right there.
+      if (this.#timer === timer) this.#arm();
     });
+    this.#timer = timer;
   }
 
   #next(): MouseMove | undefined {

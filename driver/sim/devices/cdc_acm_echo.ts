@@ -125,12 +125,14 @@ export class CdcAcmEcho extends VirtualDevice {
       this.#dropped += data.length;
       return;
     }
-    while (!this.host.send(DATA_IN, data)) {
+    // Held on to: a fault may unplug us between two sends.
+    const { host } = this;
+    while (!host.send(DATA_IN, data)) {
       await new Promise<void>((resolve) => this.#drained = resolve);
     }
     // Full packets alone would leave the host's reading open.
     if (data.length > 0 && data.length % PACKET_BYTES === 0) {
-      this.host.send(DATA_IN, new Uint8Array());
+      host.send(DATA_IN, new Uint8Array());
     }
     this.#echoed += data.length;
   }

@@ -220,7 +220,8 @@ export class Loopback extends VirtualDevice {
   }
 
   async #echo(endpoint: EndpointAddress, data: Uint8Array): Promise<void> {
-    while (!this.host.send(endpoint, data)) {
+    const { host } = this;
+    while (!host.send(endpoint, data)) {
       await new Promise<void>((resolve) =>
         this.#waiting.set(endpoint, resolve)
       );
