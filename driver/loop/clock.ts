@@ -9,6 +9,9 @@
 import { assert } from "../assert.ts";
 import { type Due, DueHeap } from "./heap.ts";
 
+/** Long chains of promises take several rounds of microtasks; this many are enough for ours. */
+const SETTLE_ROUNDS = 64;
+
 /** A timer that can be taken back. */
 export interface Timer {
   /** Takes it back; a no-op once it fired. */
@@ -42,9 +45,19 @@ export class VirtualClock implements Clock {
   readonly #timers = new DueHeap<Entry>();
   readonly #wallStartMs: number;
 
-  /** `wallStartMs` is what the wall clock shows at virtual time 0. */
-  constructor(wallStartMs = Date.UTC(2026, 0, 1)) {
+  readonly #settleRounds: number;
+
+  /**
+   * `wallStartMs` is what the wall clock shows at virtual time 0. With fewer
+   * `settleRounds` timers fire into what is not settled yet, as on a busy machine;
+   * still in the same order every time.
+   */
+  constructor(
+    wallStartMs: number = Date.UTC(2026, 0, 1),
+    settleRounds: number = SETTLE_ROUNDS,
+  ) {
     this.#wallStartMs = wallStartMs;
+    this.#settleRounds = settleRounds;
   }
 
   /** Virtual milliseconds since the clock was made. */
@@ -84,7 +97,7 @@ export class VirtualClock implements Clock {
   /** Moves on by `durationMs`, firing what falls due, and lets everything settle. */
   async advance(durationMs: number): Promise<void> {
     const untilMs = this.#nowMs + durationMs;
-    await settle();
+    await settle(this.#settleRounds);
     for (
       let next = this.#next();
       next !== undefined && next.dueMs <= untilMs;
@@ -95,7 +108,7 @@ export class VirtualClock implements Clock {
       this.#pending--;
       next.isCancelled = true;
       next.fire();
-      await settle();
+      await settle(this.#settleRounds);
     }
     this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
@@ -125,10 +138,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Long chains of promises take several rounds of microtasks; this many are enough for ours. */
-const SETTLE_ROUNDS = 64;
-
-/** Lets pending microtasks run. */
-export async function settle(): Promise<void> {
-  for (let round = 0; round < SETTLE_ROUNDS; round++) await Promise.resolve();
+/** Lets pending microtasks run: `rounds` links of every chain of promises. */
+export async function settle(rounds: number = SETTLE_ROUNDS): Promise<void> {
+  for (let round = 0; round < rounds; round++) await Promise.resolve();
 }

@@ -120,9 +120,10 @@ export class Inputs {
   report(): Record<string, InputReport> {
     const reports: Record<string, InputReport> = {};
     for (const [index, line] of this.#lines) {
+      const tally = this.#parts.mailbox.reports.tally(index);
       reports[line.name] = {
         ring: line.counters,
-        tally: structuredClone(this.#parts.mailbox.reports.tally(index)),
+        tally: { ...tally, dropped: { ...tally.dropped } },
         restarts: line.restarts,
       };
     }
