@@ -212,10 +212,12 @@ export class Messages {
    * waits for the next one, unless earlier transfers of the message are inside.
    */
   async #unsettledBy(error: UsbError, out: OutTransfer): Promise<Unsettled> {
-    const unsettled: Unsettled = { kind: "out", tag: out.tag };
+    const unsettled = { kind: "out", tag: out.tag } as const;
     if (error.code !== "stall") return unsettled;
     const after = await this.#afterStall(this.#link.pipes.bulkOut.address);
-    return out.isFirst && after.isCleared ? unsettled : after;
+    return out.isFirst && after.isCleared
+      ? { ...unsettled, refused: true }
+      : after;
   }
 
   /** Ends a halt. Where a stalled endpoint stood in its message only CLEAR can tell. */

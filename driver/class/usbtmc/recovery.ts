@@ -35,8 +35,8 @@ import { ask, command, isFinal, type Link, refused } from "./link.ts";
 export type Unsettled =
   /** The answer to the REQUEST with this tag did not come, or was wrong. */
   | { readonly kind: "in"; readonly tag: number }
-  /** The OUT transfer with this tag did not finish. */
-  | { readonly kind: "out"; readonly tag: number }
+  /** The OUT transfer with this tag did not finish; `refused`: by a stall, whose halt is cleared. */
+  | { readonly kind: "out"; readonly tag: number; readonly refused?: true }
   /** Something that only CLEAR puts right. */
   | { readonly kind: "all" };
 
@@ -103,7 +103,7 @@ async function tryAbort(link: Link, unsettled: Unsettled): Promise<boolean> {
   try {
     return unsettled.kind === "in"
       ? await abortBulkIn(link, unsettled.tag)
-      : await abortBulkOut(link, unsettled.tag);
+      : await abortBulkOut(link, unsettled);
   } catch (error) {
     if (isFinal(error)) throw error;
     return false;
@@ -132,12 +132,19 @@ async function abortBulkIn(link: Link, tag: number): Promise<boolean> {
   return true;
 }
 
-/** ABORT_BULK_OUT with the tag of the transfer. USBTMC 1.00, 4.2.1.2 and 4.2.1.3. */
-async function abortBulkOut(link: Link, tag: number): Promise<boolean> {
+/**
+ * ABORT_BULK_OUT with the tag of the transfer. "Failed" means that nothing is
+ * in progress: right after a refusal, but a device that took nothing until the
+ * time was up is stuck elsewhere. USBTMC 1.00, 4.2.1.2 and 4.2.1.3.
+ */
+async function abortBulkOut(
+  link: Link,
+  unsettled: Extract<Unsettled, { readonly kind: "out" }>,
+): Promise<boolean> {
   const { address } = link.pipes.bulkOut;
-  const initiate = initiateAbortBulkOut(tag, address);
+  const initiate = initiateAbortBulkOut(unsettled.tag, address);
   const { status } = await ask(link, initiate, decodeInitiateAbort);
-  if (status === Status.failed) return true;
+  if (status === Status.failed) return unsettled.refused === true;
   if (status !== Status.success) return false;
   await checkUntilDone(link, {
     request: checkAbortBulkOutStatus(address),
