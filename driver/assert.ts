@@ -7,6 +7,7 @@
 
 /** A broken promise of our own code: always a bug, never handled. */
 export class AssertionError extends Error {
+  /** For `error.name` in logs. */
   override readonly name = "AssertionError";
 }
 

@@ -35,6 +35,7 @@ import {
 export interface IsochronousData {
   /** IN: the whole buffer; packet data begin at their offsets. OUT: empty. */
   readonly data: Uint8Array<ArrayBuffer>;
+  /** One for each length given, in order. */
   readonly packets: readonly PacketOutcome[];
 }
 

@@ -19,16 +19,23 @@ import type {
 
 /** Finds an interface in the active configuration: the first that meets all members given. */
 export interface InterfaceSelector {
+  /** `bInterfaceNumber`. */
   readonly interfaceNumber?: number;
+  /** `bInterfaceClass`. */
   readonly interfaceClass?: number;
+  /** `bInterfaceSubClass`. */
   readonly interfaceSubclass?: number;
+  /** `bInterfaceProtocol`. */
   readonly interfaceProtocol?: number;
 }
 
 /** Finds an endpoint among the claimed interfaces: the first that meets all members given. */
 export interface EndpointSelector {
+  /** `bmAttributes` bits 1..0. */
   readonly type: Exclude<TransferType, "control">;
+  /** `bEndpointAddress` bit 7. */
   readonly direction: Direction;
+  /** Only on this interface; default: any that is claimed. */
   readonly interfaceNumber?: number;
 }
 
@@ -44,6 +51,7 @@ export type OverflowPolicy = "pause" | "keepLatest" | "dropOldest";
 export interface DriverInput<State, Events extends EventMap> {
   /** Name in journals, metrics and `context.receive`. Default: the endpoint's address. */
   readonly name?: string;
+  /** By address, or by what it is. */
   readonly endpoint: EndpointAddress | EndpointSelector;
   /** A driver whose device may lack this endpoint says so; otherwise its absence ends the start. */
   readonly optional?: boolean;
@@ -99,12 +107,15 @@ export type Parameters = Readonly<
  * that is no {@linkcode UsbError}, which is a bug.
  */
 export interface DriverCommand<State, Events extends EventMap> {
+  /** One sentence, for help and forms. */
   readonly description: string;
+  /** By name; default: none. */
   readonly params?: Readonly<Record<string, ParameterSpec>>;
   /** Default COMMAND_TIMEOUT_MS. When it passes, `context.signal` fires. */
   readonly timeoutMs?: number;
   /** May be done twice without harm: then it may be queued while the driver is away. */
   readonly idempotent?: boolean;
+  /** Carries it out; what it returns goes back to the caller. */
   readonly run: (
     state: State,
     params: Parameters,
@@ -117,7 +128,9 @@ export type EventMap = Record<string, { readonly [key: string]: Json }>;
 
 /** One step into the safe state: a control transfer, as data. */
 export interface SafeStateStep {
+  /** One sentence, for logs. */
   readonly description: string;
+  /** The request; its direction follows from `data` and `lengthBytes`. */
   readonly setup: SetupPacket;
   /** OUT data; absent means no data stage. */
   readonly data?: readonly number[];
@@ -142,6 +155,7 @@ export type DriverLog = (
 export interface DriverContext<Events extends EventMap = EventMap> {
   /** The open device with the driver's interfaces claimed. */
   readonly device: Device;
+  /** Where the device is and what it says it is. */
   readonly info: DeviceInfo;
   /** Options of this run, checked against `Driver.options`. */
   readonly options: Parameters;
@@ -156,9 +170,11 @@ export interface DriverContext<Events extends EventMap = EventMap> {
     event: Name,
     data: Events[Name],
   ): void;
+  /** Writes to the one log. */
   readonly log: DriverLog;
   /** Sends `onTimer` the name after `delayMs`; setting it again moves it. */
   setTimer(name: string, delayMs: number): void;
+  /** Takes a timer back; a no-op when it is not set. */
   clearTimer(name: string): void;
   /**
    * Waits inside a handler for a report of an input: those for which `take` is
@@ -179,6 +195,7 @@ export interface DriverContext<Events extends EventMap = EventMap> {
 export interface Driver<State = unknown, Events extends EventMap = EventMap> {
   /** Lower case, digits and dashes; the name in commands, logs and metrics. */
   readonly name: string;
+  /** One sentence, for `driverspace drivers`. */
   readonly description: string;
   /** It is for a device that meets any of these. */
   readonly match: readonly DeviceMatch[];
@@ -202,12 +219,15 @@ export interface Driver<State = unknown, Events extends EventMap = EventMap> {
     state: State,
     context: DriverContext<Events>,
   ) => void | Promise<void>;
+  /** Standing inputs, armed before `start`. */
   readonly inputs?: readonly DriverInput<State, Events>[];
+  /** A timer of `context.setTimer` fell due. */
   readonly onTimer?: (
     state: State,
     name: string,
     context: DriverContext<Events>,
   ) => void | Promise<void>;
+  /** What clients may ask for, by name. */
   readonly commands?: Readonly<Record<string, DriverCommand<State, Events>>>;
   /** Performed on stop, on failure, and by the supervisor when the driver is dead. */
   readonly safeState?: readonly SafeStateStep[];
@@ -257,7 +277,10 @@ function checkDriver(
 
 /** Interface and endpoint a selector found, for drivers that need the numbers. */
 export interface FoundEndpoint {
+  /** `bInterfaceNumber`. */
   readonly interfaceNumber: InterfaceNumber;
+  /** `bEndpointAddress`. */
   readonly endpointAddress: EndpointAddress;
+  /** `wMaxPacketSize` bits 10..0, in bytes. */
   readonly maxPacketSize: number;
 }

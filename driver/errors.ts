@@ -40,6 +40,7 @@ export type UsbErrorCode =
 
 /** What a {@linkcode UsbError} carries besides its message. */
 export interface UsbErrorDetails {
+  /** Machine-readable cause. */
   readonly code: UsbErrorCode;
   /** Which device: `0957:1755@1-4`, or a node's path; absent where no device is involved. */
   readonly device?: string;
@@ -60,6 +61,7 @@ export interface UsbErrorDetails {
   readonly data?: Uint8Array;
   /** How many bytes were transferred before it failed, in either direction. */
   readonly transferredBytes?: number;
+  /** The error underneath, if there is one. */
   readonly cause?: unknown;
 }
 
@@ -69,6 +71,7 @@ export interface UsbErrorDetails {
  * The message reads `Cannot OPERATION on DEVICE: REASON while STATE. ADVICE`.
  */
 export class UsbError extends Error {
+  /** For `error.name` in logs. */
   override readonly name = "UsbError";
   /** Machine-readable cause. */
   readonly code: UsbErrorCode;

@@ -20,19 +20,25 @@ export interface DeviceMatch {
   readonly vendorId?: number;
   /** `idProduct`. */
   readonly productId?: number;
+  /** Exact text of the serial number string. */
   readonly serialNumber?: string;
   /** Port path as Linux writes it, `1-4.2`. */
   readonly portPath?: string;
   /** The three class codes must be met by one interface together, or by the device. */
   readonly interfaceClass?: number;
+  /** `bInterfaceSubClass`. */
   readonly interfaceSubclass?: number;
+  /** `bInterfaceProtocol`. */
   readonly interfaceProtocol?: number;
 }
 
 /** The device a person asked for. */
 export interface DeviceSelector {
+  /** `idVendor`. */
   readonly vendorId: VendorId;
+  /** `idProduct`. */
   readonly productId: ProductId;
+  /** Absent: any. */
   readonly serialNumber?: string;
 }
 

@@ -31,11 +31,15 @@ export interface DeviceInfo {
   readonly deviceAddress: number;
   /** Port path as Linux writes it, `1-4.2`; empty when not known. Survives re-enumeration. */
   readonly portPath: string;
+  /** As the bus negotiated it. */
   readonly speed: Speed;
+  /** The device descriptor. */
   readonly descriptor: DeviceDescriptor;
   /** `undefined` where the device has none or it could not be read; never opens the device. */
   readonly manufacturer: string | undefined;
+  /** As `manufacturer`. */
   readonly product: string | undefined;
+  /** As `manufacturer`. */
   readonly serialNumber: string | undefined;
   /** All configurations, parsed by our own parser; those that cannot be parsed are left out. */
   readonly configurations: readonly ConfigurationDescriptor[];
@@ -47,7 +51,9 @@ export interface DeviceInfo {
 
 /** A device came or went. */
 export interface HotplugEvent {
+  /** Came or went. */
   readonly type: "arrived" | "left";
+  /** Which one. */
   readonly device: DeviceInfo;
 }
 
@@ -144,9 +150,11 @@ export type TransferRequest =
 
 /** One packet of an isochronous transfer. */
 export interface PacketOutcome {
+  /** Of this packet alone. */
   readonly status: TransferStatus;
   /** Where its data begin in the transfer's data: the sum of the lengths before it. */
   readonly offsetBytes: number;
+  /** Bytes of this packet that moved. */
   readonly actualLengthBytes: number;
 }
 
@@ -155,6 +163,7 @@ export interface PacketOutcome {
  * here, and bytes that arrived before it are kept.
  */
 export interface TransferOutcome {
+  /** How it ended. */
   readonly status: TransferStatus;
   /** IN: what arrived, owned by the caller. Isochronous IN: the whole buffer. OUT: empty. */
   readonly data: Uint8Array<ArrayBuffer>;
@@ -191,6 +200,7 @@ export interface InputOptions {
   readonly transferLengthBytes?: number;
   /** Isochronous only: packets per transfer, default 8. */
   readonly packetsPerTransfer?: number;
+  /** Where reports go. */
   readonly sink: ReportSink;
   /**
    * Called once when the input ends by itself: stall, overflow, bus error,
@@ -205,11 +215,17 @@ export interface InputOptions {
  * `completed = delivered + failed + cancelled + held`.
  */
 export interface InputCounters {
+  /** Handed to the kernel. */
   readonly submitted: number;
+  /** Came back, in whatever way. */
   readonly completed: number;
+  /** Taken by the sink. */
   readonly delivered: number;
+  /** Ended by stall, overflow, bus error or unplug. */
   readonly failed: number;
+  /** Ended by `stop()` or a close. */
   readonly cancelled: number;
+  /** With the kernel now. */
   readonly inFlight: number;
   /** Completed, refused by the sink, waiting for `resume()`. */
   readonly held: number;
@@ -217,7 +233,9 @@ export interface InputCounters {
 
 /** Reads that are always outstanding on one IN endpoint. */
 export interface InputRing {
+  /** The endpoint it reads. */
   readonly endpoint: EndpointAddress;
+  /** Where its transfers are, at this moment. */
   readonly counters: InputCounters;
   /** The sink has room again: offers what is held, in order, then goes on reading. */
   resume(): void;
@@ -227,6 +245,7 @@ export interface InputRing {
 
 /** An open device. */
 export interface DevicePort extends AsyncDisposable {
+  /** As it was when the device was opened. */
   readonly info: DeviceInfo;
   /** `0957:1755@1-4`, for messages. */
   readonly label: string;
@@ -236,7 +255,11 @@ export interface DevicePort extends AsyncDisposable {
   readonly configuration: ConfigurationDescriptor | undefined;
   /** Claimed interfaces with their live alternate setting. */
   readonly claimed: ReadonlyMap<InterfaceNumber, AlternateSetting>;
-  /** @throws {UsbError} `notFound`, `busy`, `noDevice`. */
+  /**
+   * Selects a configuration; cancels and drains all transfers first.
+   *
+   * @throws {UsbError} `notFound`, `busy`, `noDevice`.
+   */
   setConfiguration(value: ConfigurationValue): Promise<void>;
   /** No-op if claimed by us. @throws {UsbError} `notFound`, `busy`, `access`, `noDevice`. */
   claimInterface(number: InterfaceNumber): Promise<void>;
@@ -257,7 +280,9 @@ export interface DevicePort extends AsyncDisposable {
   reset(): Promise<void>;
   /** Name of the kernel driver bound to an interface, or that there is one, if any. */
   kernelDriverActive(number: InterfaceNumber): Promise<boolean>;
+  /** Takes an interface from its kernel driver. @throws {UsbError} `notFound`, `access`, `noDevice`. */
   detachKernelDriver(number: InterfaceNumber): Promise<void>;
+  /** Gives an interface back to its kernel driver. @throws {UsbError} `busy`, `access`, `noDevice`. */
   attachKernelDriver(number: InterfaceNumber): Promise<void>;
   /** Binary object store. USB 3.2, 9.6.2; empty for devices that have none. */
   readCapabilities(): Promise<readonly DeviceCapability[]>;

@@ -39,27 +39,47 @@ export function endpointAddress(value: number): EndpointAddress {
   return value as EndpointAddress;
 }
 
-/** @throws {RangeError} When the value is not 0..255. */
+/**
+ * Checks an interface number.
+ *
+ * @throws {RangeError} When the value is not 0..255.
+ */
 export function interfaceNumber(value: number): InterfaceNumber {
   return checkByte(value, "an interface number") as InterfaceNumber;
 }
 
-/** @throws {RangeError} When the value is not 0..255. */
+/**
+ * Checks an alternate setting.
+ *
+ * @throws {RangeError} When the value is not 0..255.
+ */
 export function alternateSetting(value: number): AlternateSetting {
   return checkByte(value, "an alternate setting") as AlternateSetting;
 }
 
-/** @throws {RangeError} When the value is not 0..255. */
+/**
+ * Checks a configuration value.
+ *
+ * @throws {RangeError} When the value is not 0..255.
+ */
 export function configurationValue(value: number): ConfigurationValue {
   return checkByte(value, "a configuration value") as ConfigurationValue;
 }
 
-/** @throws {RangeError} When the value is not 0..65535. */
+/**
+ * Checks a vendor id.
+ *
+ * @throws {RangeError} When the value is not 0..65535.
+ */
 export function vendorId(value: number): VendorId {
   return checkInteger(value, "a vendor id", 0xffff) as VendorId;
 }
 
-/** @throws {RangeError} When the value is not 0..65535. */
+/**
+ * Checks a product id.
+ *
+ * @throws {RangeError} When the value is not 0..65535.
+ */
 export function productId(value: number): ProductId {
   return checkInteger(value, "a product id", 0xffff) as ProductId;
 }
@@ -138,6 +158,7 @@ export interface SuperSpeedCompanion {
 export interface EndpointDescriptor {
   /** `bEndpointAddress`. */
   readonly endpointAddress: EndpointAddress;
+  /** Seen from the host: bit 7 of `bEndpointAddress`. */
   readonly direction: Direction;
   /** `bmAttributes` bits 1..0. */
   readonly transferType: TransferType;
@@ -149,6 +170,7 @@ export interface EndpointDescriptor {
   readonly transactionsPerMicroframe: number;
   /** `bInterval`, as sent. */
   readonly interval: number;
+  /** Present on SuperSpeed devices only. */
   readonly superSpeedCompanion?: SuperSpeedCompanion;
   /** Class-specific and unknown descriptors behind this one. */
   readonly extra: readonly RawDescriptor[];
@@ -168,6 +190,7 @@ export interface AlternateInterfaceDescriptor {
   readonly interfaceProtocol: number;
   /** `iInterface`; 0 = none. */
   readonly interfaceIndex: number;
+  /** In order of appearance, at most MAX_ENDPOINTS. */
   readonly endpoints: readonly EndpointDescriptor[];
   /** Class-specific and unknown descriptors of this alternate setting. */
   readonly extra: readonly RawDescriptor[];
@@ -209,6 +232,7 @@ export interface ConfigurationDescriptor {
   readonly maxPowerMilliamperes: number;
   /** By interface number, in order of first appearance. */
   readonly interfaces: readonly InterfaceDescriptor[];
+  /** Groups of interfaces that belong to one function. */
   readonly associations: readonly InterfaceAssociation[];
   /** Class-specific and unknown descriptors before the first interface. */
   readonly extra: readonly RawDescriptor[];
@@ -231,7 +255,9 @@ export type Recipient = "device" | "interface" | "endpoint" | "other";
 
 /** A control request without its direction and length. USB 2.0, table 9-2. */
 export interface SetupPacket {
+  /** `bmRequestType` bits 6..5. */
   readonly requestType: RequestType;
+  /** `bmRequestType` bits 4..0. */
   readonly recipient: Recipient;
   /** `bRequest`. */
   readonly request: number;
@@ -273,6 +299,7 @@ export function encodeSetup(
 
 /** A setup stage taken apart. */
 export interface DecodedSetup extends SetupPacket {
+  /** `bmRequestType` bit 7. */
   readonly direction: Direction;
   /** `wLength`, in bytes. */
   readonly lengthBytes: number;
