@@ -196,7 +196,9 @@ class RunnerSession {
       if (!isEnd) throw error;
     }
     this.isUsable = false;
-    this.#result?.("The process that has libusb ended");
+    if (this.#result === undefined) return;
+    const { code, signal } = await this.#client.status;
+    this.#result?.(`The process that has libusb ended: ${signal ?? code}`);
   }
 
   #take(report: RunnerReport): void {
