@@ -6,8 +6,11 @@
  * @module
  */
 
-declare const brand: unique symbol;
-type Brand<Name extends string> = number & { readonly [brand]: Name };
+/** A number that only its checked function makes; `Name` exists for the compiler alone. */
+export type Brand<Name extends string> = number & {
+  /** Never there at run time. */
+  readonly " brand": Name;
+};
 
 /** `bEndpointAddress`: bit 7 direction, bits 3..0 number. USB 2.0, table 9-13. */
 export type EndpointAddress = Brand<"EndpointAddress">;
