@@ -83,11 +83,19 @@ export const USB_REQUESTS_ON_DEMAND: Readonly<
     number: usb(2, 5, 4),
     reason: "the driver chooses a configuration",
   }],
-  reset: [{
-    name: "RESET",
-    number: usb(0, 20, 0),
-    reason: "the driver resets its device",
-  }],
+  reset: [
+    {
+      name: "RESET",
+      number: usb(0, 20, 0),
+      reason: "the driver resets its device",
+    },
+    {
+      name: "DISCONNECT_CLAIM",
+      number: usb(2, 27, 264),
+      reason:
+        "libusb claims its interfaces again after a reset; the interface mask keeps it from a kernel driver's",
+    },
+  ],
   streams: [
     {
       name: "ALLOC_STREAMS",
@@ -111,7 +119,6 @@ export const USB_REQUESTS_OF_THE_LAUNCHER = {
   IOCTL: usb(3, 18, 16),
   DISCONNECT: usb(0, 22, 0),
   CONNECT: usb(0, 23, 0),
-  DISCONNECT_CLAIM: usb(2, 27, 264),
   DROP_PRIVILEGES: usb(1, 30, 4),
 } as const;
 

@@ -202,8 +202,8 @@ const STAGE2_PROBES: readonly Probe[] = [
     attempt: (libc) =>
       libc.call("ioctl", [
         DEVICE_DESCRIPTOR,
-        USB_REQUESTS_OF_THE_LAUNCHER.DISCONNECT_CLAIM,
-        new Uint8Array(264),
+        USB_REQUESTS_OF_THE_LAUNCHER.IOCTL,
+        new Uint8Array(16),
       ]),
     wanted: -ERRNO.EPERM,
   },

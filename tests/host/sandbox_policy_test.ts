@@ -197,7 +197,10 @@ Deno.test("A driver gets the requests it declares and no others", () => {
   const plain = requestsFor([]).map(({ name }) => name);
   assertEquals(plain.includes("RESET"), false);
   const more = requestsFor(["reset"]).map(({ name }) => name);
-  assertEquals(more.filter((name) => !plain.includes(name)), ["RESET"]);
+  assertEquals(more.filter((name) => !plain.includes(name)), [
+    "RESET",
+    "DISCONNECT_CLAIM",
+  ]);
 });
 
 Deno.test("A refusal keeps its name and sentence through stderr", () => {

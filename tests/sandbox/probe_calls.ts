@@ -196,7 +196,7 @@ export const DEVICE_ATTEMPTS: readonly ProbeRow[] = [
   ),
   filtered(
     "detach a kernel driver and claim",
-    request(DEVICE_DESCRIPTOR, USB_REQUESTS_OF_THE_LAUNCHER.DISCONNECT_CLAIM),
+    request(DEVICE_DESCRIPTOR, 0x8108551b),
     REACHES_KERNEL,
   ),
   filtered(

@@ -15,6 +15,18 @@ Deno.test("freePort takes the first free port of the speed's hub", () => {
   assertEquals(freePort(STATUS, "super"), 8);
 });
 
+Deno.test("freePort takes the port that is asked for, or refuses", () => {
+  assertEquals(freePort(STATUS, "high", { hubPort: 2 }), 1);
+  assertEquals(freePort(STATUS, "super", { hubPort: 1 }), 8);
+  for (const hubPort of [1, 3]) {
+    const error = assertThrows(
+      () => freePort(STATUS, "high", { hubPort }),
+      UsbError,
+    );
+    assertEquals(error.code, "busy");
+  }
+});
+
 Deno.test("freePort refuses when every port has a device", () => {
   const error = assertThrows(
     () => freePort(STATUS.replace("0001 004", "0001 006"), "high"),

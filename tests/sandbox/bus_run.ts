@@ -1,0 +1,123 @@
+/**
+ * Runs the sandboxed driver of the loopback device on a virtual bus, transport
+ * B, started by the launcher as a client of that bus.
+ */
+
+import {
+  sandboxPolicy,
+  type SandboxPolicyInput,
+} from "../../driver/host/sandbox_policy.ts";
+import { buildLauncherCommand } from "../../driver/host/sandbox_policy_command.ts";
+import type { SandboxReport } from "../../driver/host/sandbox_policy_report.ts";
+import { Loopback } from "../../driver/sim/devices/loopback.ts";
+import type { LoopbackOptions } from "../../driver/sim/devices/loopback_descriptors.ts";
+import { seededRandom, VirtualBus } from "../../driver/sim/virtual_bus.ts";
+import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
+import { SystemClock } from "../../ffi/linux/virtual_bus_clock.ts";
+import { NotifyTransport } from "../../ffi/linux/virtual_bus_notify.ts";
+import { bundleOf, LIBUSB, Scratch } from "./harness.ts";
+
+/** What is different in a run. */
+export interface BusRun {
+  readonly policy?: Partial<SandboxPolicyInput>;
+  /** Given: through the entry that tests may weaken. */
+  readonly experiment?: LaunchExperiment;
+  readonly device?: LoopbackOptions;
+  /** Put before the launcher's command, `strace` for instance. */
+  readonly prefix?: readonly string[];
+  /** Default TIME_LIMIT_MS. */
+  readonly timeLimitMs?: number;
+  /** Kept by the caller when it looks at files afterwards. */
+  readonly scratch?: Scratch;
+}
+
+/** What the driver told, and how it ended. */
+export interface BusEnd {
+  readonly code: number;
+  readonly stderr: string;
+  readonly results: Readonly<Record<string, boolean | string>> | undefined;
+  readonly sandbox: SandboxReport | undefined;
+}
+
+/** A run that hangs ends here. */
+const TIME_LIMIT_MS = 60_000;
+
+/** Plugs a loopback device in, launches the driver, and waits for its end. */
+export async function runOnBus(run: BusRun = {}): Promise<BusEnd> {
+  await using own = run.scratch === undefined
+    ? await Scratch.make()
+    : undefined;
+  const scratch = run.scratch ?? own;
+  if (scratch === undefined) throw new Error("There is one or the other");
+  const bus = new VirtualBus({
+    clock: new SystemClock(),
+    random: seededRandom(1),
+  });
+  await using transport = new NotifyTransport(bus);
+  const { nodePath } = bus.plug(new Loopback(run.device));
+  try {
+    const command = await commandFor(run, scratch, nodePath);
+    await using client = await transport.spawn({
+      ...command,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const timer = setTimeout(
+      () => client.kill("SIGKILL"),
+      run.timeLimitMs ?? TIME_LIMIT_MS,
+    );
+    const [stdout, stderr, { code }] = await Promise.all([
+      new Response(client.child.stdout).text(),
+      new Response(client.child.stderr).text(),
+      client.status,
+    ]);
+    clearTimeout(timer);
+    return { code, stderr, ...read(stdout) };
+  } finally {
+    bus.close();
+  }
+}
+
+function read(stdout: string): Pick<BusEnd, "results" | "sandbox"> {
+  try {
+    return JSON.parse(stdout) as Pick<BusEnd, "results" | "sandbox">;
+  } catch {
+    return { results: undefined, sandbox: undefined };
+  }
+}
+
+async function commandFor(
+  run: BusRun,
+  scratch: Scratch,
+  nodePath: string,
+): Promise<{ readonly program: string; readonly args: readonly string[] }> {
+  const policy = sandboxPolicy({
+    nodePath,
+    expect: { vendorId: 0x1209, productId: 1, serialNumber: "0001" },
+    logPath: scratch.log,
+    interfaces: [0],
+    libraryPath: LIBUSB,
+    driverPath: await bundleOf("bus_driver"),
+    driverArguments: [LIBUSB],
+    ...run.policy,
+  });
+  const isWeakened = run.experiment !== undefined;
+  const launcherPath = await bundleOf(
+    isWeakened ? "launcher_experiment" : "launcher",
+  );
+  const { command, args } = buildLauncherCommand(policy, {
+    denoPath: Deno.execPath(),
+    launcherPath,
+  });
+  const at = args.indexOf(launcherPath) + 1;
+  const experiment = isWeakened ? [JSON.stringify(run.experiment)] : [];
+  const all = [
+    ...run.prefix ?? [],
+    command,
+    ...args.slice(0, at),
+    ...experiment,
+    ...args.slice(at),
+  ];
+  return { program: all[0] ?? "", args: all.slice(1) };
+}
