@@ -39,9 +39,13 @@ import type {
 
 /** What a device needs of the bus it is on. */
 export interface BusPlace {
+  /** The bus's time. */
   readonly clock: Clock;
+  /** From 0 up to 1; seeded. */
   random(): number;
+  /** Takes the device off the bus. */
   unplug(): void;
+  /** Takes it off and brings it, or another, back. */
   replug(afterMs: number, as?: VirtualDevice): void;
   /** The active configuration changed. */
   configured(value: number): void;
@@ -51,13 +55,19 @@ type Queue = InQueue | OutQueue | IsochronousQueue;
 
 /** A virtual device while it is plugged in. */
 export class BusDevice implements QueueHost, StandardTarget {
+  /** What its author wrote. */
   readonly virtual: VirtualDevice;
   /** The descriptors as they were when it was plugged in. */
   readonly descriptors: VirtualDescriptors;
+  /** The device descriptor, read. */
   readonly deviceDescriptor: DeviceDescriptor;
+  /** Configurations that could be read. */
   readonly configurations: readonly ConfigurationDescriptor[];
+  /** Who holds which interface. */
   readonly claims: Claims;
+  /** What is to go wrong. */
   readonly faults: FaultSchedule;
+  /** DEVICE_REMOTE_WAKEUP. USB 2.0, 9.4.5. */
   isRemoteWakeupOn = false;
   readonly #place: BusPlace;
   readonly #frames: FrameClock;
@@ -115,6 +125,7 @@ export class BusDevice implements QueueHost, StandardTarget {
     return this.#submitted;
   }
 
+  /** The configuration in force; `undefined` when not configured. */
   get activeConfiguration(): ConfigurationDescriptor | undefined {
     return this.#activeConfiguration;
   }
@@ -229,10 +240,12 @@ export class BusDevice implements QueueHost, StandardTarget {
 
   // What standard requests read and change.
 
+  /** The live setting of an interface. */
   alternateOf(number: number): number | undefined {
     return this.#alternates.get(number);
   }
 
+  /** Whether a live endpoint answers with stalls. */
   isHalted(address: number): boolean | undefined {
     // Endpoint 0 can be asked; it never stays halted.
     if ((address & 0x7f) === 0) return false;
@@ -241,6 +254,7 @@ export class BusDevice implements QueueHost, StandardTarget {
     return queue instanceof IsochronousQueue ? false : queue.isHalted;
   }
 
+  /** Halts an endpoint, or clears the halt at the device's end. */
   setHalt(address: number, isHalted: boolean): void {
     const queue = this.#queues.get(address);
     if (queue === undefined || queue instanceof IsochronousQueue) return;
@@ -249,6 +263,7 @@ export class BusDevice implements QueueHost, StandardTarget {
     this.virtual.haltCleared(endpointAddress(address));
   }
 
+  /** SET_CONFIGURATION; `false` when there is none of this value. */
   configure(value: number): boolean {
     const isKnown = this.configurations.some((c) =>
       c.configurationValue === value
@@ -261,6 +276,7 @@ export class BusDevice implements QueueHost, StandardTarget {
     return true;
   }
 
+  /** SET_INTERFACE; `false` when there is no such setting. */
   selectAlternate(number: number, setting: number): boolean {
     const found = this.#activeConfiguration?.interfaces
       .find((i) => i.interfaceNumber === number)?.alternates
@@ -280,12 +296,14 @@ export class BusDevice implements QueueHost, StandardTarget {
     return true;
   }
 
+  /** The (micro)frame that runs now. */
   frameNumber(): number {
     return this.#frames.now();
   }
 
   // What queues ask.
 
+  /** Calls `fire` after `delayMs`, unless the device is gone by then. */
   later(delayMs: number, fire: () => void): void {
     const timer = this.#place.clock.setTimer(delayMs, () => {
       this.#timers.delete(timer);
@@ -294,6 +312,7 @@ export class BusDevice implements QueueHost, StandardTarget {
     this.#timers.add(timer);
   }
 
+  /** Takes the device off the bus. */
   disconnect(): void {
     this.#place.unplug();
   }

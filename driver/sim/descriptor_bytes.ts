@@ -8,7 +8,9 @@ import { DESCRIPTOR_TYPE } from "./descriptor_tree.ts";
 
 /** Fields of a device descriptor; what is left out is 0, or as said. USB 2.0, table 9-8. */
 export interface DeviceFields {
+  /** `idVendor`. */
   readonly vendorId: number;
+  /** `idProduct`. */
   readonly productId: number;
   /** `bcdUSB`. Default 0x0200. */
   readonly usbVersion?: number;
@@ -44,7 +46,9 @@ export function deviceDescriptor(
 
 /** Fields of a configuration descriptor. USB 2.0, table 9-10. */
 export interface ConfigurationFields {
+  /** `bConfigurationValue`. */
   readonly value: number;
+  /** `bNumInterfaces`. */
   readonly interfaceCount: number;
   /** `bmAttributes`. Default 0x80: bus powered. */
   readonly attributes?: number;
@@ -81,11 +85,15 @@ export function configurationDescriptor(
 
 /** Fields of an interface descriptor. USB 2.0, table 9-12. */
 export interface InterfaceFields {
+  /** `bInterfaceNumber`. */
   readonly number: number;
+  /** `bAlternateSetting`. Default 0. */
   readonly alternate?: number;
+  /** `bNumEndpoints`. */
   readonly endpointCount: number;
   /** Class, subclass, protocol. */
   readonly class: readonly [number, number, number];
+  /** `iInterface`, `iConfiguration`. Default 0: none. */
   readonly stringIndex?: number;
 }
 
@@ -106,7 +114,9 @@ export function interfaceDescriptor(
 
 /** Fields of an endpoint descriptor. USB 2.0, table 9-13. */
 export interface EndpointFields {
+  /** `bEndpointAddress`. */
   readonly address: number;
+  /** `bmAttributes` bits 1..0. */
   readonly type: "isochronous" | "bulk" | "interrupt";
   /** `wMaxPacketSize`, whole. */
   readonly packetSize: number;

@@ -57,6 +57,7 @@ export interface FaultRule {
 
 /** What a rule is asked about. */
 export interface FaultSubject {
+  /** Where it goes; 0x00 or 0x80 for control. */
   readonly endpoint: EndpointAddress;
   /** Control: `bRequest`. */
   readonly request?: number;

@@ -60,12 +60,14 @@ export class SimulatedPort implements UsbPort {
     });
   }
 
+  /** Devices on the bus now, in order of port. */
   // deno-lint-ignore require-await -- every refusal is a rejection, never a throw
   async devices(): Promise<readonly DeviceInfo[]> {
     this.#checkOpen("list devices");
     return this.#infos();
   }
 
+  /** Arrivals and departures in order. */
   watch(
     options: { readonly signal?: AbortSignal } = {},
   ): AsyncIterable<HotplugEvent> {
@@ -85,6 +87,7 @@ export class SimulatedPort implements UsbPort {
     };
   }
 
+  /** Opens a device. */
   // deno-lint-ignore require-await -- every refusal is a rejection, never a throw
   async open(
     info: DeviceInfo,
@@ -123,10 +126,12 @@ export class SimulatedPort implements UsbPort {
     return device;
   }
 
+  /** Closes every open device, then the port. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
+  /** Closes the port at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -11,7 +11,9 @@ import type { TreeEntry } from "./usbfs_contract.ts";
 
 /** Where a device is. */
 export interface SysfsPlace {
+  /** `BUSNUM`. */
   readonly busNumber: number;
+  /** `DEVNUM`. */
   readonly deviceAddress: number;
   /** `usb1` or `1-4.2`. */
   readonly name: string;

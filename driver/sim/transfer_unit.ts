@@ -11,9 +11,11 @@ import type { Fault } from "./faults.ts";
 
 /** One packet of an isochronous transfer; the device side fills in what became of it. */
 export interface UnitPacket {
+  /** Its share of the buffer. */
   readonly lengthBytes: number;
   /** Where it lies in the unit's data. */
   readonly offsetBytes: number;
+  /** Bytes moved. */
   actualLengthBytes: number;
   /** 0 or a negated error number. */
   status: number;
@@ -21,6 +23,7 @@ export interface UnitPacket {
 
 /** What a transfer consists of. */
 export interface TransferUnitOptions {
+  /** What kind of transfer. */
   readonly type: TransferType;
   /** 0x00 or 0x80 for control. */
   readonly endpoint: EndpointAddress;
@@ -40,11 +43,17 @@ export interface TransferUnitOptions {
 
 /** One transfer under way. Ends once, by `complete`. */
 export class TransferUnit {
+  /** What kind of transfer. */
   readonly type: TransferType;
+  /** Where it goes. */
   readonly endpoint: EndpointAddress;
+  /** Setup and data stage, buffer, or data. */
   readonly data: Uint8Array<ArrayBuffer>;
+  /** A short packet is an error. */
   readonly shortNotOk: boolean;
+  /** A zero-length packet follows data that fill their last packet. */
   readonly zeroPacket: boolean;
+  /** Isochronous: its packets. */
   readonly packets: readonly UnitPacket[];
   /** Isochronous: asked for, then given. */
   startFrame: number | undefined;

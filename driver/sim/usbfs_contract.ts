@@ -20,6 +20,7 @@ export interface Readiness {
   setReady(on: boolean): void;
   /** POLLERR, where the transport can: the device is gone. */
   hangup(): void;
+  /** The node, or the file, is no longer needed. */
   close(): void;
 }
 
@@ -30,6 +31,7 @@ export type Answer = readonly [result: number, errno: number];
 export interface Session {
   /** Character device minor: (bus - 1) * 128 + address - 1. */
   readonly minor: number;
+  /** One ioctl; may take as long as the transfer in it. */
   ioctl(
     request: number,
     argument: bigint,
@@ -37,6 +39,7 @@ export interface Session {
   ): Answer | Promise<Answer>;
   /** The descriptors from the file position on. */
   read(count: number): Uint8Array;
+  /** Sets the file position of `read`. */
   seek(offset: number): void;
   /** Set by a transport that gives each `open()` its own file to poll. */
   readiness: Readiness | undefined;
@@ -68,6 +71,7 @@ export interface BusObserver {
 export interface BusNode {
   /** `/dev/bus/usb/001/002`. */
   readonly nodePath: string;
+  /** Character device minor. */
   readonly minor: number;
   /** `false`: opening the node is refused with EACCES, where the transport can. */
   readonly isAccessible?: boolean;

@@ -39,6 +39,7 @@ export { seededRandom } from "./seeded_random.ts";
 
 /** What a bus is made of. */
 export interface VirtualBusOptions {
+  /** The bus's time. */
   readonly clock: Clock;
   /** From 0 up to 1; seeded. See {@linkcode seededRandom}. */
   readonly random: () => number;
@@ -58,15 +59,21 @@ export interface PlugOptions {
 
 /** A device on a bus: a transport's node, with what the in-process port needs. */
 export class PluggedDevice implements BusNode {
+  /** What its author wrote. */
   readonly virtual: VirtualDevice;
+  /** The core that runs it: faults, claims, settings, suspend and resume. */
   readonly device: BusDevice;
+  /** Bus, address, name and path. */
   readonly place: SysfsPlace;
   /** Port of the root hub; 0 for the hub itself. */
   readonly port: number;
   /** Clients may open the node; otherwise EACCES. */
   readonly isAccessible: boolean;
+  /** `/dev/bus/usb/001/002`. */
   readonly nodePath: string;
+  /** Of its character device. */
   readonly minor: number;
+  /** udev properties of its uevents. */
   readonly properties: Readonly<Record<string, string>>;
   readonly #files = new Set<UsbfsFile>();
   readonly #memory: UsbfsMemory;
@@ -132,6 +139,7 @@ export class PluggedDevice implements BusNode {
     return file;
   }
 
+  /** The poll signal of the one node all sessions share. */
   setNodeReadiness(readiness: Readiness): void {
     this.#readiness = readiness;
     this.#signal();
@@ -161,8 +169,11 @@ export class PluggedDevice implements BusNode {
 
 /** A bus with a root hub. */
 export class VirtualBus {
+  /** Bus number. */
   readonly number: number;
+  /** The bus's time. */
   readonly clock: Clock;
+  /** The bus's chance. */
   readonly random: () => number;
   readonly #memory: UsbfsMemory;
   readonly #hub: PluggedDevice;

@@ -24,6 +24,7 @@ export type ControlReply = Uint8Array | void | typeof STALL;
 
 /** What a device says it is. */
 export interface VirtualDescriptors {
+  /** The speed it is plugged in at. */
   readonly speed: Speed;
   /** 18 bytes, or malformed on purpose. */
   readonly device: Uint8Array;
@@ -39,6 +40,7 @@ export interface VirtualDescriptors {
 
 /** What the bus does for a device that is plugged into it. */
 export interface DeviceHost {
+  /** The bus's time: all a device may know of it. */
   readonly clock: Clock;
   /** From 0 up to 1; seeded, so that a run can be repeated. */
   random(): number;
@@ -68,6 +70,7 @@ export interface DeviceHost {
 
 /** Base of every virtual device. Standard requests are answered by the bus. */
 export abstract class VirtualDevice {
+  /** What it says it is; read when it is plugged in. */
   abstract readonly descriptors: VirtualDescriptors;
   #host: DeviceHost | undefined;
 

@@ -41,7 +41,9 @@ export interface BootMouseOptions {
   readonly intervalMs?: number;
   /** Moves of a wandering mouse; absent: without end. */
   readonly moves?: number;
+  /** Default `0001`. */
   readonly serialNumber?: string;
+  /** Kernel drivers bound at plug, by interface number. */
   readonly kernelDrivers?: Readonly<Record<number, string>>;
 }
 
@@ -99,6 +101,7 @@ export const MOUSE_REPORT_DESCRIPTOR: Uint8Array = Uint8Array.of(
 
 /** A boot mouse. */
 export class BootMouse extends VirtualDevice {
+  /** What it says it is. */
   override readonly descriptors: VirtualDescriptors;
   readonly #options: BootMouseOptions;
   #timer: Timer | undefined;
@@ -115,27 +118,32 @@ export class BootMouse extends VirtualDevice {
     this.descriptors = describe(options);
   }
 
+  /** Moves made, and reports that found the queue full. */
   override observed(): Readonly<Record<string, number>> {
     return { moves: this.#made, dropped: this.#dropped };
   }
 
+  /** Starts to move, from the beginning. */
   override configured(value: number): void {
     this.#stop();
     this.#made = 0;
     if (value !== 0) this.#arm();
   }
 
+  /** Back to report protocol. */
   override reset(): void {
     // Report protocol is the default after a reset. HID 1.11, 7.2.6.
     this.#isBootProtocol = false;
     this.#idleRate = 0;
   }
 
+  /** Stops moving. */
   override unplugged(): void {
     this.#stop();
     super.unplugged();
   }
 
+  /** HID requests and descriptors. */
   override control(setup: DecodedSetup, data: Uint8Array): ControlReply {
     if (setup.recipient !== "interface" || setup.index !== 0) return STALL;
     if (setup.requestType === "standard") return this.#descriptor(setup);

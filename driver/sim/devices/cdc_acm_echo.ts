@@ -32,7 +32,9 @@ import {
 export interface CdcAcmEchoOptions {
   /** Echo also without DTR. Default false. */
   readonly alwaysEchoes?: boolean;
+  /** Default `0001`. */
   readonly serialNumber?: string;
+  /** Kernel drivers bound at plug, by interface number. */
   readonly kernelDrivers?: Readonly<Record<number, string>>;
 }
 
@@ -57,6 +59,7 @@ const PACKET_BYTES = 512;
 
 /** A modem that echoes. */
 export class CdcAcmEcho extends VirtualDevice {
+  /** What it says it is. */
   override readonly descriptors: VirtualDescriptors;
   readonly #options: CdcAcmEchoOptions;
   #lineCoding = defaultLineCoding();
@@ -78,6 +81,7 @@ export class CdcAcmEcho extends VirtualDevice {
     return this.#lineCoding.slice();
   }
 
+  /** Baud rate, lines, and what it counted. */
   override observed(): Readonly<Record<string, number>> {
     const coding = new DataView(this.#lineCoding.buffer);
     return {
@@ -89,12 +93,14 @@ export class CdcAcmEcho extends VirtualDevice {
     };
   }
 
+  /** Back to 9600 8N1 without lines. */
   override reset(): void {
     this.#lineCoding = defaultLineCoding();
     this.#lines = 0;
     this.#drained = undefined;
   }
 
+  /** Line coding, control lines, break. */
   override control(setup: DecodedSetup, data: Uint8Array): ControlReply {
     const isForUs = setup.requestType === "class" &&
       setup.recipient === "interface" && setup.index === 0;
@@ -116,6 +122,7 @@ export class CdcAcmEcho extends VirtualDevice {
     }
   }
 
+  /** Echoes; the next transfer waits until there is room. */
   override async out(
     _endpoint: EndpointAddress,
     data: Uint8Array,
@@ -137,6 +144,7 @@ export class CdcAcmEcho extends VirtualDevice {
     this.#echoed += data.length;
   }
 
+  /** There is room again. */
   override wanted(endpoint: EndpointAddress): void {
     if (endpoint !== DATA_IN) return;
     this.#drained?.();

@@ -56,15 +56,21 @@ import {
 
 /** Counters, in the order of vendor request 7. */
 export interface LoopbackCounters {
+  /** Bytes sent back by both echoes. */
   echoedBytes: number;
+  /** Bytes the source queued. */
   sourceBytes: number;
+  /** Bytes the sink took. */
   sinkBytes: number;
   /** Words of the sink that were not next in the count. */
   sinkErrors: number;
+  /** Interrupt reports queued. */
   reportsSent: number;
   /** Reports that found the queue full. */
   reportsDropped: number;
+  /** Isochronous packets given. */
   isochronousInPackets: number;
+  /** Isochronous packets taken. */
   isochronousOutPackets: number;
 }
 
@@ -99,6 +105,7 @@ const INTERRUPT_ECHO_OUT = 0x05;
 
 /** Every transfer type in both directions, and every fault. */
 export class Loopback extends VirtualDevice {
+  /** What it says it is. */
   override readonly descriptors: VirtualDescriptors;
   readonly #memory = new Uint8Array(MEMORY_BYTES);
   #counters = noCounters();
@@ -118,19 +125,23 @@ export class Loopback extends VirtualDevice {
     return this.#counters;
   }
 
+  /** Its counters. */
   override observed(): Readonly<Record<string, number>> {
     return { ...this.#counters };
   }
 
+  /** Stops timers; echoes that wait are dropped. */
   override unplugged(): void {
     this.#stop();
     super.unplugged();
   }
 
+  /** Stops reports that were due. */
   override reset(): void {
     this.#stop();
   }
 
+  /** Vendor requests, as the table above has them. */
   override control(
     setup: DecodedSetup,
     data: Uint8Array,
@@ -141,6 +152,7 @@ export class Loopback extends VirtualDevice {
       : this.#controlOut(setup, data);
   }
 
+  /** Echoes, or checks and counts. */
   override out(
     endpoint: EndpointAddress,
     data: Uint8Array,
@@ -152,6 +164,7 @@ export class Loopback extends VirtualDevice {
     if (endpoint === SINK) this.#sink(data);
   }
 
+  /** Feeds the source, and lets echoes go on. */
   override wanted(endpoint: EndpointAddress, lengthBytes: number): void {
     if (endpoint === SOURCE) this.#source(lengthBytes);
     const wake = this.#waiting.get(endpoint);
@@ -159,6 +172,7 @@ export class Loopback extends VirtualDevice {
     wake?.();
   }
 
+  /** A packet filled with its frame's number. */
   override isochronousIn(
     _endpoint: EndpointAddress,
     lengthBytes: number,
@@ -168,6 +182,7 @@ export class Loopback extends VirtualDevice {
     return new Uint8Array(lengthBytes).fill(frame & 0xff);
   }
 
+  /** Counts. */
   override isochronousOut(): void {
     this.#counters.isochronousOutPackets++;
   }
