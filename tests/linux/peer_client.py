@@ -6,8 +6,11 @@ peer_client.py COMMAND: one of the functions below. Prints a line for each thing
 import ctypes
 import errno
 import os
+import platform
 import resource
+import struct
 import sys
+import threading
 import time
 
 VENDOR, PRODUCT = 0x1209, 0x0001
@@ -155,6 +158,37 @@ def foul():
     reader = os.open(NODE, os.O_RDONLY)
     result = libc.ioctl(reader, claim, ctypes.addressof(urb))
     say(result, errno.errorcode[ctypes.get_errno()])
+
+
+def raw():
+    """A raw system call, as static programs and other languages make it."""
+    openat = {"x86_64": 257, "aarch64": 56}[platform.machine()]
+    libc = ctypes.CDLL(None, use_errno=True)
+    at_fdcwd = -100
+    device = libc.syscall(openat, at_fdcwd, NODE.encode(), os.O_RDWR)
+    say("opened", device >= 0)
+    get_speed = 0x551F
+    say("speed", libc.ioctl(device, get_speed, 0))
+
+
+def late():
+    """A call that waits for its device does not hold up another thread's on the same file."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    device = os.open(NODE, os.O_RDWR)
+    answer = ctypes.create_string_buffer(1)
+    control, get_speed = 0xC0185500, 0x551F
+    request = struct.pack(
+        "<BBHHHIxxxxQ", 0xC0, 2, 2000, 0, 1, 9000, ctypes.addressof(answer)
+    )
+
+    def ask():
+        say("late", libc.ioctl(device, control, request), answer.raw[0])
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.2)
+    say("speed", libc.ioctl(device, get_speed, 0))
+    thread.join()
 
 
 globals()[sys.argv[1]]()

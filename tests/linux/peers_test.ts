@@ -122,6 +122,41 @@ testOn(
   },
 );
 
+testOn("notify", "a raw system call reaches the bus", async () => {
+  await using shown = await shownBus({ transport: "notify" }, new Loopback());
+  await using peer = await shown.peer("raw");
+  const { text } = await peer.output();
+  assertEquals(text.trim().split("\n"), ["opened True", "speed 3"]);
+});
+
+testOn(
+  "notify",
+  "a call that waits for its device holds up no other",
+  async () => {
+    await using shown = await shownBus({ transport: "notify" }, new Loopback());
+    await using peer = await shown.peer("late");
+    const { text } = await peer.output();
+    assertEquals(text.trim().split("\n"), ["speed 3", "late 1 7"]);
+  },
+);
+
+testOn(
+  "notify",
+  "a client that is killed while a call waits leaves nothing open",
+  async () => {
+    const device = new Loopback();
+    await using shown = await shownBus({ transport: "notify" }, device);
+    await using peer = await shown.peer("late");
+    const lines = new Lines(peer.child.stdout);
+    assertEquals(await lines.next(), "speed 3");
+    assertEquals(shown.bus.find(device)?.openFiles, 1);
+    peer.kill("SIGKILL");
+    await peer.status;
+    await until(() => shown.bus.find(device)?.openFiles === 0);
+    await peer.child.stderr.cancel();
+  },
+);
+
 testOn(
   "notify",
   "a client whose limit of open files is too low gets EMFILE, and no foreign node",
