@@ -26,6 +26,7 @@ import { systemClock } from "./driver/host/system_clock.ts";
 import { systemReader } from "./driver/host/system_reader.ts";
 import { BootMouse } from "./driver/sim/devices/boot_mouse.ts";
 import { CdcAcmEcho } from "./driver/sim/devices/cdc_acm_echo.ts";
+import { MisbehavingInstrument } from "./driver/sim/devices/misbehaving.ts";
 import { Loopback } from "./driver/sim/devices/loopback.ts";
 import { VirtualMultimeter } from "./driver/sim/devices/multimeter.ts";
 import { SimulatedPort } from "./driver/sim/simulated_port.ts";
@@ -63,6 +64,11 @@ const DEVICES: readonly DeviceKind[] = [
       ],
     },
     make: () => new VirtualMultimeter(),
+  },
+  {
+    name: "misbehaving",
+    description: "An instrument that breaks USBTMC as field reports tell",
+    make: () => new MisbehavingInstrument(),
   },
   {
     name: "loopback",

@@ -23,6 +23,12 @@ export * from "./driver/usb.ts";
 export { AssertionError } from "./driver/assert.ts";
 export type { Clock, Timer } from "./driver/loop/clock.ts";
 export { systemClock } from "./driver/host/system_clock.ts";
+export {
+  type DriverEvent,
+  type RunningDriver,
+  startDriver,
+  type StartOptions,
+} from "./driver/host/start_driver.ts";
 export { Session } from "./driver/loop/session.ts";
 export type {
   Heartbeat,

@@ -138,7 +138,9 @@ class DriverMain {
       heartbeat: (beat) => this.#beat(beat),
       stateChanged: (from, to) => {
         this.#send({ type: "state", state: to });
-        this.#log.writeState("driver.state", `${from} → ${to}`, { state: to });
+        this.#log.record("info", "driver.state", `${from} → ${to}`, {
+          state: to,
+        });
       },
     });
   }
@@ -161,10 +163,15 @@ class DriverMain {
     const identity = deviceIdentity(info, this.#options.config.nodePath);
     const { vid, pid, path } = identity;
     this.#log.addBase({ dev: { vid, pid, path } });
-    this.#log.writeState("driver.ready", `Ready on ${session.device?.label}`, {
-      sandbox: opened.sandbox.mode,
-      layers: opened.sandbox.layers,
-    });
+    this.#log.record(
+      "info",
+      "driver.ready",
+      `Ready on ${session.device?.label}`,
+      {
+        sandbox: opened.sandbox.mode,
+        layers: opened.sandbox.layers,
+      },
+    );
     this.#send({ type: "ready", device: identity, sandbox: opened.sandbox });
     this.#sumUp();
   }
@@ -183,14 +190,19 @@ class DriverMain {
       this.#session.counters(),
     );
     // A running count is never a repeat, so it is written as a state is.
-    this.#log.writeState(event, `${reports} reports, ${commands} commands`, {
-      reports,
-      commands,
-      transfers,
-      dropped: dropped + this.#sender.dropped,
-      log_dropped: Object.values(this.#log.counters.dropped)
-        .reduce((sum, count) => sum + count, 0),
-    });
+    this.#log.record(
+      "info",
+      event,
+      `${reports} reports, ${commands} commands`,
+      {
+        reports,
+        commands,
+        transfers,
+        dropped: dropped + this.#sender.dropped,
+        log_dropped: Object.values(this.#log.counters.dropped)
+          .reduce((sum, count) => sum + count, 0),
+      },
+    );
   }
 
   #concluded(end: SessionEnd): number {

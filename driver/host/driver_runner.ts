@@ -168,40 +168,66 @@ export class DriverRunner {
 
   async #round(): Promise<RunnerOutcome | undefined> {
     if (this.#stopReason !== undefined) return this.#outcome("stopped");
-    const device = await this.#options.find();
-    if (this.#stopReason !== undefined) return this.#outcome("stopped");
-    if (device === undefined) return await this.#absent();
-    const end = await this.#live(device);
+    let process: DriverProcess | undefined;
+    try {
+      process = await this.#start();
+    } catch (error) {
+      if (this.#isHasty) throw error;
+      // The node may not be ours yet: whoever sets its mode comes after it.
+      return await this.#absent(
+        error instanceof Error ? error.message : String(error),
+      );
+    }
+    if (process === undefined) {
+      if (this.#stopReason !== undefined) return this.#outcome("stopped");
+      return await this.#absent(undefined);
+    }
+    const end = await this.#live(process);
     if (this.#stopReason !== undefined) return this.#stopped(end);
-    const isHopeless = !this.#wasReady && this.#options.isPatient !== true;
-    if (isHopeless) return this.#outcome("failed");
+    if (this.#isHasty) return this.#outcome("failed");
     return await this.#afterEnd(end);
   }
 
-  async #absent(): Promise<RunnerOutcome | undefined> {
-    if (!this.#wasReady && this.#options.isPatient !== true) {
-      return this.#outcome("absent");
+  /** Whether the first thing that goes wrong is the end. */
+  get #isHasty(): boolean {
+    return !this.#wasReady && this.#options.isPatient !== true;
+  }
+
+  async #absent(
+    cause: string | undefined,
+  ): Promise<RunnerOutcome | undefined> {
+    if (this.#isHasty) return this.#outcome("absent");
+    if (this.#state !== "waiting-device") {
+      this.#become("waiting-device", cause);
     }
-    if (this.#state !== "waiting-device") this.#become("waiting-device");
     await this.#sleep(LOOK_INTERVAL_MS);
     return undefined;
   }
 
-  async #live(device: DeviceInfo): Promise<DriverProcessEnd> {
+  /** Finds the device and starts a process for it; `undefined` while there is none, or after a stop. */
+  async #start(): Promise<DriverProcess | undefined> {
+    const { clock, find, spawn, process } = this.#options;
+    const device = await find();
+    if (device === undefined || this.#stopReason !== undefined) {
+      return undefined;
+    }
+    const client = await spawn(device);
     this.#become("starting");
-    const { clock, spawn, process, onEnd } = this.#options;
-    const driver = new DriverProcess(await spawn(device), {
+    this.#starts++;
+    return new DriverProcess(client, {
       ...process,
       clock,
       onFrame: (frame) => this.#take(frame),
     });
+  }
+
+  async #live(driver: DriverProcess): Promise<DriverProcessEnd> {
     this.#process = driver;
-    this.#starts++;
     if (this.#stopReason !== undefined) driver.stop(this.#stopReason);
     const end = await driver.ended;
     this.#process = undefined;
     this.#lastEnd = end;
-    onEnd?.(end);
+    this.#options.onEnd?.(end);
     return end;
   }
 

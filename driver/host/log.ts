@@ -127,9 +127,14 @@ export class Log {
     this.#note({ level, event, message, fields, sync: false });
   }
 
-  /** Writes a line that must survive a power cut: a change of state. */
-  writeState(event: string, message: string, fields: LogFields = {}): void {
-    this.#note({ level: "info", event, message, fields, sync: true });
+  /** Writes a line that is never a repeat and must survive a power cut: a change of state, an end. */
+  record(
+    level: LogLevel,
+    event: string,
+    message: string,
+    fields: LogFields = {},
+  ): void {
+    this.#note({ level, event, message, fields, sync: true });
   }
 
   /** Tries once more to write what waits, then gives up on it. For the end of a process. */

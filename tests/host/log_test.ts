@@ -183,7 +183,7 @@ Deno.test("Log makes changes of state survive a power cut", () => {
   const { log, sink } = setUp();
   log.write("info", "a", "a");
   assertEquals(sink.synced, 0);
-  log.writeState("driver.state", "ready");
+  log.record("info", "driver.state", "ready");
   assertEquals(sink.synced, 1);
   assert(sink.text.endsWith("\n"));
 });

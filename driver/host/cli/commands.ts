@@ -4,18 +4,25 @@
  * @module
  */
 
+import { callCommand } from "./call_command.ts";
 import type { Command } from "./command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { driversCommand } from "./drivers_command.ts";
+import { explainCommand, permissionsCommand } from "./explain_command.ts";
 import { listCommand } from "./list_command.ts";
 import { runCommand } from "./run_command.ts";
+import { simulateCommand } from "./simulate_command.ts";
 import { udevCommand } from "./udev_command.ts";
 
 /** Every command. */
 export const COMMANDS: readonly Command[] = [
   runCommand,
+  callCommand,
   listCommand,
   doctorCommand,
   driversCommand,
+  explainCommand,
+  permissionsCommand,
+  simulateCommand,
   udevCommand,
 ];

@@ -73,7 +73,7 @@ async function run(call: CommandCall): Promise<ExitCode> {
   const { io } = call;
   const forMs = durationOf(call);
   const logLevel = logLevelOf(call);
-  const plan = await planRun(call);
+  const plan = await planRun(call, { takesSuggestions: true });
   const name = plan.driver.manifest.name;
   const status = new RunStatus(name);
   const output = runOutput(io, status, { isJson: call.has("json") });

@@ -32,10 +32,10 @@ export function openRunLog(plan: RunPlan, clock: Clock): RunLog {
   });
   return {
     state: (state, cause) =>
-      log.writeState("host.state", cause ?? state, { state }),
+      log.record("info", "host.state", cause ?? state, { state }),
     end: (end) => {
       const { exitClass, code, signal, message, failure } = end;
-      log.write(
+      log.record(
         exitClass === "clean" ? "info" : "error",
         "host.driver_ended",
         message,

@@ -76,18 +76,20 @@ export interface RunPlan {
  *
  * @throws {CliError} `usage`, `config`, `cannotCreateLog`.
  */
-export async function planRun(call: CommandCall): Promise<RunPlan> {
+export async function planRun(
+  call: CommandCall,
+  options: { readonly takesSuggestions: boolean },
+): Promise<RunPlan> {
   const choice = chooseDevice(call);
   const profile = chooseProfile(call);
   const driver = await chooseDriver(call.toolbox, call.positionals[0] ?? "");
-  const options = readOptions(
-    driver.manifest,
-    optionTexts(call, driver, choice),
-  );
+  const texts = options.takesSuggestions
+    ? optionTexts(call, driver, choice)
+    : call.values("set");
   return {
     driver,
     choice,
-    options,
+    options: readOptions(driver.manifest, texts),
     isDirect: call.has("direct"),
     profile,
     logPath: prepareLog(call.value("log"), driver.manifest.name),
@@ -155,7 +157,7 @@ export function absentError(choice: DeviceChoice): CliError {
   return new CliError(
     EXIT.unavailable,
     `There is no device ${text} on the bus`,
-    "driverspace list shows what is there; --wait waits for it",
+    "driverspace list shows what is there; run --wait waits for it",
   );
 }
 
@@ -194,7 +196,8 @@ function optionTexts(
   return kind?.suggests?.[driver.manifest.name] ?? [];
 }
 
-function chooseDevice({ value, toolbox }: CommandCall): DeviceChoice {
+/** @throws {CliError} `usage` or `config`. */
+export function chooseDevice({ value, toolbox }: CommandCall): DeviceChoice {
   const device = value("device");
   const name = value("virtual");
   if ((device === undefined) === (name === undefined)) {
@@ -228,7 +231,8 @@ export function checkVirtualName(toolbox: Toolbox, name: string): void {
   );
 }
 
-function chooseProfile(call: CommandCall): RunPlan["profile"] {
+/** @throws {CliError} `usage`. */
+export function chooseProfile(call: CommandCall): RunPlan["profile"] {
   const text = call.value("profile") ?? "default";
   if (text === "default" || text === "jitless") return text;
   throw new CliError(

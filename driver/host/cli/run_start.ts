@@ -220,7 +220,8 @@ async function bundles(
   }
 }
 
-interface ConfigParts {
+/** Parts of a configuration. */
+export interface ConfigParts {
   readonly plan: RunPlan;
   readonly device: DeviceInfo;
   readonly library: FoundLibrary;
@@ -228,7 +229,8 @@ interface ConfigParts {
   readonly isDirect: boolean;
 }
 
-function configFor(parts: ConfigParts): DriverConfig {
+/** What a driver process is told. */
+export function configFor(parts: ConfigParts): DriverConfig {
   const { plan, device, library, options, isDirect } = parts;
   const { allowExcess, logLevel } = options;
   return {
@@ -246,6 +248,7 @@ function configFor(parts: ConfigParts): DriverConfig {
   };
 }
 
+/** Id of this boot of the system. */
 function bootId(): string {
   try {
     return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();

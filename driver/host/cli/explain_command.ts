@@ -1,0 +1,225 @@
+/**
+ * `driverspace explain` and `driverspace permissions`: what a driver matches,
+ * every right its process will have and why, before anything is started.
+ *
+ * @module
+ */
+
+import { deviceLabel, matches } from "../../match.ts";
+import type { DeviceInfo } from "../../port.ts";
+import { policyOf } from "../driver_command.ts";
+import { cacheFolder, logFolder } from "../own_folders.ts";
+import { directFlags, RUN_FLAGS } from "../permissions.ts";
+import { explainPolicy, type Explanation } from "../sandbox_policy_explain.ts";
+import type { Command, CommandCall } from "./command.ts";
+import { EXIT, type ExitCode } from "./exit_codes.ts";
+import { connectedDevices } from "./list_command.ts";
+import { printJson } from "./output.ts";
+import {
+  absentError,
+  chooseDevice,
+  chooseDriver,
+  chooseProfile,
+  type ChosenDriver,
+  type DeviceChoice,
+  DRIVER_FLAGS,
+  pickDevice,
+} from "./run_plan.ts";
+import { configFor } from "./run_start.ts";
+import { columns, harmless } from "./text.ts";
+import type { Toolbox } from "./toolbox.ts";
+
+const CHOICE_FLAGS = {
+  device: DRIVER_FLAGS["device"] ?? { description: "" },
+  virtual: DRIVER_FLAGS["virtual"] ?? { description: "" },
+};
+
+/** `driverspace explain`. */
+export const explainCommand: Command = {
+  name: "explain",
+  summary: "Say what a driver matches, and every right it will have and why",
+  usage: "DRIVER [--device VID:PID[:SERIAL] | --virtual NAME] [--json]",
+  details: "Without a device: which devices on the bus it is for. With one: " +
+    "each descriptor, interface, USB request, path and system call that the " +
+    "sandbox leaves it, which layers hold on this machine, and what none of " +
+    "them protects.",
+  flags: {
+    ...CHOICE_FLAGS,
+    profile: DRIVER_FLAGS["profile"] ?? { description: "" },
+    json: { description: "One JSON object for machines" },
+  },
+  examples: [
+    "driverspace explain usbtmc",
+    "driverspace explain usbtmc --virtual multimeter",
+    "driverspace explain usbtmc --device 0957:1755 --json",
+  ],
+  positionals: [1, 1],
+  run: explain,
+};
+
+/** `driverspace permissions`. */
+export const permissionsCommand: Command = {
+  name: "permissions",
+  summary: "Print the exact Deno permissions of a driver in direct mode",
+  usage: "DRIVER (--device VID:PID[:SERIAL] | --virtual NAME) [--log PATH]",
+  details: "They state intent and hold JavaScript; they confine no native " +
+    "code. The sandbox does: run without --direct.",
+  flags: {
+    ...CHOICE_FLAGS,
+    log: { description: "The log it will write", value: "PATH" },
+    json: { description: "One JSON array of flags" },
+  },
+  examples: ["driverspace permissions usbtmc --device 0957:1755 --log dmm.log"],
+  positionals: [1, 1],
+  run: permissions,
+};
+
+async function explain(call: CommandCall): Promise<ExitCode> {
+  const { toolbox, io } = call;
+  const driver = await chooseDriver(toolbox, call.positionals[0] ?? "");
+  const isNamed = call.value("device") !== undefined ||
+    call.value("virtual") !== undefined;
+  if (!isNamed) return await explainMatches(call, driver);
+  const choice = chooseDevice(call);
+  const device = await findDevice(toolbox, driver, choice);
+  const policy = policyOf({
+    manifest: driver.manifest,
+    device,
+    config: configFor({
+      plan: {
+        driver,
+        choice,
+        options: {},
+        isDirect: false,
+        profile: "default",
+        logPath: "",
+      },
+      device,
+      library: toolbox.findLibrary(),
+      options: {},
+      isDirect: false,
+    }),
+    bundlePath: `${cacheFolder()}/HASH.js`,
+    logPath: `${logFolder()}/${driver.manifest.name}.log`,
+    profile: chooseProfile(call),
+    ...(choice.kind === "device" ? { parentProcessId: Deno.pid } : {}),
+  });
+  const { landlockAbi } = await toolbox.sandboxFacts();
+  const explanation = explainPolicy(policy, {
+    denoPath: Deno.execPath(),
+    architecture: Deno.build.arch === "aarch64" ? "aarch64" : "x86_64",
+    landlockAbi,
+    isRoot: toolbox.system.identity().uid === 0,
+    exists: (path) => toolbox.system.fileFacts(path) !== undefined,
+  });
+  if (call.has("json")) printJson(io, explanation);
+  else io.out(explanationText(driver, device, explanation));
+  return EXIT.done;
+}
+
+async function explainMatches(
+  { toolbox, io, has }: CommandCall,
+  driver: ChosenDriver,
+): Promise<ExitCode> {
+  const { manifest } = driver;
+  const devices = (await connectedDevices(toolbox)).map((device) => ({
+    device: deviceLabel(device),
+    product: device.product ?? null,
+    matches: manifest.match.some((match) => matches(device, match)),
+  }));
+  if (has("json")) {
+    printJson(io, { driver: manifest.name, match: manifest.match, devices });
+    return EXIT.done;
+  }
+  io.out([
+    `${manifest.name}: ${harmless(manifest.description)}`,
+    "Matches a device that meets any of:",
+    ...manifest.match.map((match) => `  ${matchText(match)}`),
+    devices.length === 0 ? "No device is on the bus." : "On the bus:",
+    ...devices.map((entry) =>
+      `  ${entry.matches ? "matches " : "does not"}  ${entry.device}  ${
+        harmless(entry.product ?? "")
+      }`.trimEnd()
+    ),
+    "",
+  ].join("\n"));
+  return EXIT.done;
+}
+
+/** Numbers as the specification writes them. */
+function matchText(match: object): string {
+  return Object.entries(match).map(([name, value]) =>
+    typeof value === "number"
+      ? `${name} 0x${value.toString(16).padStart(2, "0")}`
+      : `${name} ${harmless(String(value))}`
+  ).join(", ");
+}
+
+function explanationText(
+  driver: ChosenDriver,
+  device: DeviceInfo,
+  explanation: Explanation,
+): string {
+  const { rights, layers, limits, profile } = explanation;
+  return [
+    `${driver.manifest.name} with ${deviceLabel(device)}, profile ${profile}`,
+    "",
+    "Rights:",
+    ...columns(rights.map(({ kind, what, reason }) => [
+      `  ${kind}`,
+      harmless(`${what}: ${reason}`, 400),
+    ])),
+    "",
+    "Layers on this machine:",
+    ...columns(layers.map(({ name, isActive, detail }) => [
+      `  ${isActive ? "yes" : "no "}  ${name}`,
+      harmless(detail, 400),
+    ])),
+    "",
+    "What none of it protects:",
+    ...limits.map((limit) => `  ${limit}.`),
+    "",
+  ].join("\n");
+}
+
+async function permissions(call: CommandCall): Promise<ExitCode> {
+  const { toolbox, io } = call;
+  const driver = await chooseDriver(toolbox, call.positionals[0] ?? "");
+  const device = await findDevice(toolbox, driver, chooseDevice(call));
+  const flags = directFlags({
+    library: toolbox.findLibrary().path,
+    nodePath: device.nodePath ?? "",
+    logPath: call.value("log"),
+  });
+  if (call.has("json")) printJson(io, flags);
+  else {
+    io.out(`deno ${[...RUN_FLAGS, ...flags].join(" \\\n  ")}\n`);
+    io.err(
+      "These hold JavaScript. They confine no native code: the sandbox does.\n",
+    );
+  }
+  return EXIT.done;
+}
+
+async function findDevice(
+  toolbox: Toolbox,
+  driver: ChosenDriver,
+  choice: DeviceChoice,
+): Promise<DeviceInfo> {
+  const devices = choice.kind === "virtual"
+    ? await virtualDevices(toolbox, choice.name)
+    : await connectedDevices(toolbox);
+  const device = pickDevice({ driver, choice }, devices);
+  if (device === undefined) throw absentError(choice);
+  return device;
+}
+
+async function virtualDevices(
+  toolbox: Toolbox,
+  name: string,
+): Promise<readonly DeviceInfo[]> {
+  const { transports } = await toolbox.sandboxFacts();
+  const transport = transports.preload === "" ? "preload" : "notify";
+  await using bus = await toolbox.startBus([name], transport);
+  return await bus.devices();
+}

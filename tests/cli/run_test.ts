@@ -1,0 +1,196 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertStringIncludes,
+} from "../../driver/std.ts";
+import {
+  driverspace,
+  Folder,
+  HAS_NOTIFY,
+  HAS_PRELOAD,
+  Spawned,
+} from "./spawned.ts";
+
+const PRELOAD = { ignore: !HAS_PRELOAD };
+const NOTIFY = { ignore: !HAS_NOTIFY };
+
+interface LogLine {
+  readonly event: string;
+  readonly instance: string;
+  readonly seq: number;
+  readonly ts: string;
+  readonly class?: string;
+  readonly "safe_state"?: string;
+}
+
+/** Every line is JSON, and each instance counts without a gap. */
+function checkedLog(path: string): LogLine[] {
+  const text = Deno.readTextFileSync(path);
+  assert(text.endsWith("\n"));
+  const lines = text.trimEnd().split("\n").map((line): LogLine =>
+    JSON.parse(line)
+  );
+  const counts = new Map<string, number>();
+  for (const line of lines) {
+    assertMatch(line.ts, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const next = (counts.get(line.instance) ?? 0) + 1;
+    assertEquals(line.seq, next, JSON.stringify(line));
+    counts.set(line.instance, next);
+  }
+  return lines;
+}
+
+Deno.test(
+  "run drives a virtual multimeter in direct mode, shows readings and interrupts, and leaves a sound log",
+  PRELOAD,
+  async () => {
+    using folder = new Folder();
+    const log = `${folder.path}/a.log`;
+    const { code, out, err } = await driverspace([
+      ...["run", "usbtmc", "--virtual", "multimeter", "--direct"],
+      ...["--for", "4s", "--log", log],
+    ]);
+    assertEquals([code, err], [0, ""], out);
+    assertStringIncludes(out, "direct mode");
+    assertMatch(out, /reading -?\d+(\.\d+)? V/);
+    assertMatch(out, /[1-9]\d* interrupts/);
+    assert(!out.includes("\x1b"), "There are no escapes without a terminal");
+    const lines = checkedLog(log);
+    const end = lines.find((line) => line.event === "driver.ended");
+    assertEquals([end?.class, end?.["safe_state"]], ["clean", "done"]);
+  },
+);
+
+Deno.test(
+  "run drives a virtual multimeter in the full sandbox and says so",
+  NOTIFY,
+  async () => {
+    using folder = new Folder();
+    const log = `${folder.path}/a.log`;
+    const { code, out, err } = await driverspace([
+      ...["run", "usbtmc", "--virtual", "multimeter"],
+      ...["--for", "5s", "--log", log],
+    ]);
+    assertEquals([code, err], [0, ""], out);
+    assertMatch(out, /sandbox Landlock ABI \d+, seccomp, stage 2/);
+    assertMatch(out, /reading -?\d+(\.\d+)? V/);
+    assertGreater(checkedLog(log).length, 5);
+  },
+);
+
+Deno.test("run --json prints one JSON object a line", PRELOAD, async () => {
+  using folder = new Folder();
+  const { code, out } = await driverspace([
+    ...["run", "usbtmc", "--virtual", "multimeter", "--direct", "--json"],
+    ...["--for", "3s", "--log", `${folder.path}/a.log`],
+  ]);
+  assertEquals(code, 0);
+  const types = out.trimEnd().split("\n").map((line) => JSON.parse(line).type);
+  for (const type of ["note", "state", "ready", "event", "heartbeat", "end"]) {
+    assert(types.includes(type), `${type} is missing in ${types}`);
+  }
+});
+
+Deno.test(
+  "Ctrl-C stops a run in order: safe state, drain, release, exit 0",
+  PRELOAD,
+  async () => {
+    using folder = new Folder();
+    const log = `${folder.path}/a.log`;
+    await using run = new Spawned([
+      ...["run", "usbtmc", "--virtual", "multimeter", "--direct", "--log", log],
+    ]);
+    await run.printed(/reading/);
+    run.signal("SIGINT");
+    const { code, out } = await run.result();
+    assertEquals(code, 0, out);
+    assertStringIncludes(out, "Stopping: safe state, drain, release");
+    const end = checkedLog(log).find((line) => line.event === "driver.ended");
+    assertEquals([end?.class, end?.["safe_state"]], ["clean", "done"]);
+  },
+);
+
+Deno.test(
+  "A second Ctrl-C kills a driver that does not stop, and ends with 130",
+  PRELOAD,
+  async () => {
+    using folder = new Folder();
+    await using run = new Spawned([
+      ...["run", fixture("stubborn_driver.ts"), "--virtual", "loopback"],
+      ...["--direct", "--log", `${folder.path}/a.log`],
+    ]);
+    await run.printed(/ready/);
+    run.signal("SIGINT");
+    await run.printed(/Stopping/);
+    run.signal("SIGINT");
+    assertEquals((await run.result()).code, 130);
+  },
+);
+
+Deno.test("run runs a driver of one's own from a path", PRELOAD, async () => {
+  using folder = new Folder();
+  const { code, out, err } = await driverspace([
+    ...["run", fixture("counting_driver.ts"), "--virtual", "loopback"],
+    ...["--direct", "--for", "3s", "--log", `${folder.path}/a.log`],
+    ...["--set", "step=5"],
+  ]);
+  assertEquals([code, err], [0, ""], out);
+  assertMatch(out, /tick total=5\n/);
+});
+
+Deno.test(
+  "run runs a driver of one's own in the sandbox, bundled",
+  NOTIFY,
+  async () => {
+    using folder = new Folder();
+    const { code, out, err } = await driverspace([
+      ...["run", fixture("counting_driver.ts"), "--virtual", "loopback"],
+      ...["--for", "4s", "--log", `${folder.path}/a.log`],
+    ]);
+    assertEquals([code, err], [0, ""], out);
+    assertMatch(out, /tick total=\d+/);
+  },
+);
+
+Deno.test(
+  "run starts a driver that throws again, and says why it ended",
+  PRELOAD,
+  async () => {
+    using folder = new Folder();
+    const log = `${folder.path}/a.log`;
+    const { code } = await driverspace([
+      ...["run", fixture("counting_driver.ts"), "--virtual", "loopback"],
+      ...["--direct", "--for", "5s", "--log", log, "--set", "throw-at=2"],
+    ]);
+    assertEquals(code, 0);
+    const lines = Deno.readTextFileSync(log).trimEnd().split("\n")
+      .map((line): LogLine => JSON.parse(line));
+    const ends = lines.filter((line) => line.event === "host.driver_ended");
+    assertGreater(ends.length, 1);
+    assertEquals(ends[0]?.class, "fault");
+  },
+);
+
+Deno.test("call sends one command and prints its answer", PRELOAD, async () => {
+  using folder = new Folder();
+  const { code, out, err } = await driverspace([
+    ...["call", "usbtmc", "*IDN?", "--virtual", "multimeter", "--direct"],
+    ...["--log", `${folder.path}/a.log`],
+  ]);
+  assertEquals([code, err], [0, ""]);
+  assertMatch(out, /^[^,\n]+,[^,\n]+,[^,\n]+,[^,\n]+\n$/);
+});
+
+Deno.test("simulate passes the program's exit code on", PRELOAD, async () => {
+  assertEquals(
+    (await driverspace(["simulate", "loopback", "--", "sh", "-c", "exit 7"]))
+      .code,
+    7,
+  );
+});
+
+function fixture(name: string): string {
+  return new URL(`./fixtures/${name}`, import.meta.url).pathname;
+}

@@ -1,0 +1,116 @@
+/** Runs the real `driverspace` as a person would, and what these tests need of the system. */
+
+import {
+  isNotifyAvailable,
+  isPreloadAvailable,
+} from "../../ffi/linux/virtual_bus_available.ts";
+
+const CLI = new URL("../../cli.ts", import.meta.url).pathname;
+
+/** Whether the transports of the virtual bus are there. */
+export const [HAS_PRELOAD, HAS_NOTIFY] = await Promise.all([
+  isPreloadAvailable().then((answer) => answer.isAvailable),
+  isNotifyAvailable().then((answer) => answer.isAvailable),
+]);
+
+/** Far more than any of these takes, on a busy machine. */
+const LIMIT_MS = 60_000;
+
+/** What a call printed and ended with. */
+export interface SpawnedResult {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A call of `driverspace` that is under way. */
+export class Spawned implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #limit: ReturnType<typeof setTimeout>;
+  #out = "";
+  readonly #outDone: Promise<void>;
+  readonly #err: Promise<string>;
+  #watch: (() => void) | undefined;
+
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--allow-all", CLI, ...args],
+      env: { NO_COLOR: "1", ...env },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#limit = setTimeout(() => this.signal("SIGKILL"), LIMIT_MS);
+    this.#outDone = this.#readOut();
+    this.#err = new Response(this.#child.stderr).text();
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** What it printed so far. */
+  get text(): string {
+    return this.#out;
+  }
+
+  signal(signal: Deno.Signal): void {
+    try {
+      this.#child.kill(signal);
+    } catch {
+      // It ended already.
+    }
+  }
+
+  /** Resolves when it has printed something that matches; rejects when it ends without. */
+  async printed(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.#out)) {
+      const more = new Promise<"more">((resolve) => {
+        this.#watch = () => resolve("more");
+      });
+      const what = await Promise.race([more, this.#outDone]);
+      if (what === "more" || pattern.test(this.#out)) continue;
+      throw new Error(
+        `It ended without ${pattern}:\n${this.#out}\n${await this.#err}`,
+      );
+    }
+  }
+
+  async result(): Promise<SpawnedResult> {
+    const { code } = await this.#child.status;
+    clearTimeout(this.#limit);
+    await this.#outDone;
+    return { code, out: this.#out, err: await this.#err };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.signal("SIGKILL");
+    await this.result();
+  }
+
+  async #readOut(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const piece of this.#child.stdout) {
+      this.#out += decoder.decode(piece, { stream: true });
+      this.#watch?.();
+    }
+  }
+}
+
+/** Calls `driverspace` and waits for its end. */
+export async function driverspace(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<SpawnedResult> {
+  await using spawned = new Spawned(args, env);
+  return await spawned.result();
+}
+
+/** A folder that is removed at the end. */
+export class Folder implements Disposable {
+  readonly path = Deno.makeTempDirSync({ prefix: "driverspace_cli." });
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}

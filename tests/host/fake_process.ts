@@ -1,0 +1,101 @@
+/** A driver process without a process: frames in and out, and an end when told. */
+
+import type { ClientProcess } from "../../driver/host/client_process.ts";
+import { LineSplitter } from "../../driver/host/line_splitter.ts";
+import {
+  decodeHostFrame,
+  type DriverFrame,
+  encodeFrame,
+  type HostFrame,
+} from "../../driver/host/wire.ts";
+
+/** READY of a device nobody has. */
+export const READY: DriverFrame = {
+  type: "ready",
+  device: { vid: "0957", pid: "1755", path: "1-1" },
+  sandbox: { mode: "direct", layers: {} },
+};
+
+/** A heartbeat of an idle driver. */
+export function beat(sequence: number, reports = 0): DriverFrame {
+  return {
+    type: "heartbeat",
+    sequence,
+    lagMs: 0,
+    depth: { reports: 0 },
+    inFlight: 1,
+    reports,
+    dropped: 0,
+    progress: 0,
+  };
+}
+
+/** What a process can be told from a test. */
+export class FakeProcess implements ClientProcess {
+  readonly pid = 4711;
+  readonly stdin: WritableStream<Uint8Array>;
+  readonly stdout: ReadableStream<Uint8Array>;
+  readonly stderr: ReadableStream<Uint8Array>;
+  readonly status: Promise<Deno.CommandStatus>;
+  /** Frames the host sent. */
+  readonly received: HostFrame[] = [];
+  /** Signals the host sent. */
+  readonly signals: Deno.Signal[] = [];
+  /** Ends when it is sent SIGKILL. Default true. */
+  isKillable = true;
+  readonly #splitter = new LineSplitter();
+  readonly #ended = Promise.withResolvers<Deno.CommandStatus>();
+  #out: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #err: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #isOver = false;
+
+  constructor(onFrame: (frame: HostFrame) => void = () => {}) {
+    this.status = this.#ended.promise;
+    this.stdin = new WritableStream({
+      write: (bytes) => {
+        for (const line of this.#splitter.push(bytes)) {
+          const frame = decodeHostFrame(line);
+          this.received.push(frame);
+          onFrame(frame);
+        }
+      },
+    });
+    this.stdout = new ReadableStream({ start: (c) => void (this.#out = c) });
+    this.stderr = new ReadableStream({ start: (c) => void (this.#err = c) });
+  }
+
+  /** Says frames on stdout. */
+  say(...frames: DriverFrame[]): void {
+    for (const frame of frames) this.sayBytes(encodeFrame(frame));
+  }
+
+  /** Says anything on stdout. */
+  sayBytes(bytes: Uint8Array): void {
+    if (!this.#isOver) this.#out?.enqueue(bytes);
+  }
+
+  /** Says something on stderr. */
+  complain(text: string): void {
+    this.#err?.enqueue(new TextEncoder().encode(text));
+  }
+
+  /** Ends the process. */
+  end(code: number, signal: Deno.Signal | null = null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const stream of [this.#out, this.#err]) {
+      try {
+        stream?.close();
+      } catch {
+        // The host has cancelled it.
+      }
+    }
+    this.#ended.resolve({ success: code === 0, code, signal });
+  }
+
+  kill(signal: Deno.Signal): void {
+    if (this.#isOver) throw new TypeError("Child process has terminated");
+    this.signals.push(signal);
+    if (signal === "SIGKILL" && this.isKillable) this.end(137, signal);
+  }
+}
