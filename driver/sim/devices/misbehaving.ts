@@ -40,7 +40,11 @@ import {
   MULTIMETER_VENDOR_ID,
 } from "./multimeter_descriptors.ts";
 import { MultimeterInstrument } from "./multimeter_instrument.ts";
-import { messageHandler, UsbtmcFunction } from "./multimeter_usbtmc.ts";
+import {
+  messageHandler,
+  type PanelState,
+  UsbtmcFunction,
+} from "./multimeter_usbtmc.ts";
 
 const MISCHIEF = { ...ANSWER_MISCHIEF, ...REQUEST_MISCHIEF };
 
@@ -100,6 +104,11 @@ export class MisbehavingInstrument extends VirtualDevice {
   /** How often it misbehaved since it was told to. */
   get incidents(): number {
     return this.#incidents;
+  }
+
+  /** Who operates the front panel. */
+  get panel(): PanelState {
+    return this.#parts?.function.panel ?? "local";
   }
 
   /** Chooses how to misbehave from now on; `undefined`: behave. */
