@@ -52,6 +52,25 @@ export function buildLauncherCommand(
   policy: SandboxPolicy,
   host: LauncherHost,
 ): LauncherCommand {
+  return command(policy, host, []);
+}
+
+/**
+ * How to give the policy's interfaces back to their kernel drivers when the
+ * driver has ended: it gave that right up itself.
+ */
+export function buildReattachCommand(
+  policy: SandboxPolicy,
+  host: LauncherHost,
+): LauncherCommand {
+  return command(policy, host, ["--reattach"]);
+}
+
+function command(
+  policy: SandboxPolicy,
+  host: LauncherHost,
+  mode: readonly string[],
+): LauncherCommand {
   const library = host.libcPath ?? policy.libraryPath;
   return {
     command: host.denoPath,
@@ -60,6 +79,7 @@ export function buildLauncherCommand(
       `--allow-ffi=${library}`,
       host.launcherPath,
       `--libc=${library}`,
+      ...mode,
       ...launcherArguments(policy),
     ],
     env: {

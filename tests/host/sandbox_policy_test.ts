@@ -10,9 +10,11 @@ import {
 } from "../../driver/host/sandbox_policy_arguments.ts";
 import {
   buildLauncherCommand,
+  buildReattachCommand,
   driverCommandLine,
   driverEnvironment,
 } from "../../driver/host/sandbox_policy_command.ts";
+import { explainPolicy } from "../../driver/host/sandbox_policy_explain.ts";
 import {
   formatRefusal,
   LaunchRefused,
@@ -158,7 +160,45 @@ Deno.test("The launcher is started with one permission and nothing inherited", (
   );
 });
 
-/** What `sandbox.md` calls scrubbed: none may be in the driver's environment. */
+Deno.test("Interfaces are given back by the same command in another mode", () => {
+  const host = { denoPath: "/deno", launcherPath: "/cache/launcher.js" };
+  const policy = sandboxPolicy(METER);
+  const { args } = buildReattachCommand(policy, host);
+  const plain = buildLauncherCommand(policy, host).args;
+  assertEquals(args.filter((flag) => flag !== "--reattach"), plain);
+  assertEquals(
+    args[args.indexOf("--reattach") - 1],
+    `--libc=${METER.libraryPath}`,
+  );
+});
+
+Deno.test("Every right is explained with its reason, every layer with its state", () => {
+  const machine = {
+    denoPath: "/usr/bin/deno",
+    architecture: "x86_64",
+    landlockAbi: 2,
+    isRoot: false,
+  } as const;
+  const policy = sandboxPolicy({ ...METER, requests: ["reset"] });
+  const { rights, layers, limits } = explainPolicy(policy, machine);
+  assertEquals(rights.filter(({ reason }) => reason.trim() === ""), []);
+  const said = rights.map(({ what }) => what).join("\n");
+  for (const word of [METER.nodePath, METER.logPath, "RESET", "SUBMITURB"]) {
+    assertEquals(said.includes(word), true, word);
+  }
+  const isActive = (name: string): boolean | undefined =>
+    layers.find((layer) => layer.name === name)?.isActive;
+  assertEquals(isActive("Landlock"), true);
+  assertEquals(isActive("no new code"), false);
+  const none = explainPolicy(policy, { ...machine, landlockAbi: 0 });
+  assertEquals(
+    none.layers.find(({ name }) => name === "Landlock")?.isActive,
+    false,
+  );
+  assertEquals(limits.length > 0, true);
+});
+
+/** Loaders, libraries and the runtime would obey these. */
 const SCRUBBED =
   /^(LD_|GLIBC_TUNABLES|MALLOC_|LIBUSB_DEBUG|DENO_V8_FLAGS|DENO_PERMISSION_BROKER_PATH|DENO_AUDIT_PERMISSIONS|DENO_TRACE_PERMISSIONS|DENO_CERT|DENO_AUTH_TOKENS|DENO_COVERAGE_DIR|NODE_OPTIONS|NODE_CHANNEL_FD|DENO_INTERNAL_CHILD_ENTRYPOINT|OTEL_|HTTPS?_PROXY|ALL_PROXY)/i;
 

@@ -7,7 +7,10 @@ import {
   sandboxPolicy,
   type SandboxPolicyInput,
 } from "../../driver/host/sandbox_policy.ts";
-import { buildLauncherCommand } from "../../driver/host/sandbox_policy_command.ts";
+import {
+  buildLauncherCommand,
+  buildReattachCommand,
+} from "../../driver/host/sandbox_policy_command.ts";
 import type { SandboxReport } from "../../driver/host/sandbox_policy_report.ts";
 import { Loopback } from "../../driver/sim/devices/loopback.ts";
 import type { LoopbackOptions } from "../../driver/sim/devices/loopback_descriptors.ts";
@@ -15,7 +18,7 @@ import { seededRandom, VirtualBus } from "../../driver/sim/virtual_bus.ts";
 import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
 import { SystemClock } from "../../ffi/linux/virtual_bus_clock.ts";
 import { NotifyTransport } from "../../ffi/linux/virtual_bus_notify.ts";
-import { bundleOf, LIBUSB, Scratch } from "./harness.ts";
+import { bundleOf, LIBUSB, type Program, Scratch } from "./harness.ts";
 
 /** What is different in a run. */
 export interface BusRun {
@@ -23,6 +26,10 @@ export interface BusRun {
   /** Given: through the entry that tests may weaken. */
   readonly experiment?: LaunchExperiment;
   readonly device?: LoopbackOptions;
+  /** Default `bus_driver`. */
+  readonly driver?: Program;
+  /** Gives interfaces back instead of launching. */
+  readonly isReattach?: boolean;
   /** Put before the launcher's command, `strace` for instance. */
   readonly prefix?: readonly string[];
   /** Default TIME_LIMIT_MS. */
@@ -44,20 +51,32 @@ const TIME_LIMIT_MS = 60_000;
 
 /** Plugs a loopback device in, launches the driver, and waits for its end. */
 export async function runOnBus(run: BusRun = {}): Promise<BusEnd> {
-  await using own = run.scratch === undefined
-    ? await Scratch.make()
-    : undefined;
-  const scratch = run.scratch ?? own;
-  if (scratch === undefined) throw new Error("There is one or the other");
-  const bus = new VirtualBus({
+  await using bus = new LoopbackBus(run.device);
+  return await bus.launch(run);
+}
+
+/** A bus with a loopback device, for several launches one after another. */
+export class LoopbackBus implements AsyncDisposable {
+  readonly #bus = new VirtualBus({
     clock: new SystemClock(),
     random: seededRandom(1),
   });
-  await using transport = new NotifyTransport(bus);
-  const { nodePath } = bus.plug(new Loopback(run.device));
-  try {
-    const command = await commandFor(run, scratch, nodePath);
-    await using client = await transport.spawn({
+  readonly #transport = new NotifyTransport(this.#bus);
+  readonly #nodePath: string;
+
+  constructor(device: LoopbackOptions = {}) {
+    this.#nodePath = this.#bus.plug(new Loopback(device)).nodePath;
+  }
+
+  /** Launches the driver and waits for its end. */
+  async launch(run: BusRun = {}): Promise<BusEnd> {
+    await using own = run.scratch === undefined
+      ? await Scratch.make()
+      : undefined;
+    const scratch = run.scratch ?? own;
+    if (scratch === undefined) throw new Error("There is one or the other");
+    const command = await commandFor(run, scratch, this.#nodePath);
+    await using client = await this.#transport.spawn({
       ...command,
       stdin: "null",
       stdout: "piped",
@@ -74,8 +93,11 @@ export async function runOnBus(run: BusRun = {}): Promise<BusEnd> {
     ]);
     clearTimeout(timer);
     return { code, stderr, ...read(stdout) };
-  } finally {
-    bus.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#transport.close();
+    this.#bus.close();
   }
 }
 
@@ -98,7 +120,7 @@ async function commandFor(
     logPath: scratch.log,
     interfaces: [0],
     libraryPath: LIBUSB,
-    driverPath: await bundleOf("bus_driver"),
+    driverPath: await bundleOf(run.driver ?? "bus_driver"),
     driverArguments: [LIBUSB],
     ...run.policy,
   });
@@ -106,7 +128,10 @@ async function commandFor(
   const launcherPath = await bundleOf(
     isWeakened ? "launcher_experiment" : "launcher",
   );
-  const { command, args } = buildLauncherCommand(policy, {
+  const build = run.isReattach === true
+    ? buildReattachCommand
+    : buildLauncherCommand;
+  const { command, args } = build(policy, {
     denoPath: Deno.execPath(),
     launcherPath,
   });

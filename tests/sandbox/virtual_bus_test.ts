@@ -10,7 +10,7 @@ import { sandboxPolicy } from "../../driver/host/sandbox_policy.ts";
 import { USB_REQUESTS } from "../../driver/host/sandbox_policy_requests.ts";
 import { runningArchitecture } from "../../ffi/linux/syscalls.ts";
 import { isNotifyAvailable } from "../../ffi/linux/virtual_bus_available.ts";
-import { type BusRun, runOnBus } from "./bus_run.ts";
+import { type BusRun, LoopbackBus, runOnBus } from "./bus_run.ts";
 import { bundleOf, canSandbox, exists, LIBUSB, Scratch } from "./harness.ts";
 import { driverCalls, openedPaths } from "./trace.ts";
 
@@ -69,6 +69,21 @@ busTest("A kernel driver makes way when the policy says so", async () => {
   const end = await runOnBus({ device, policy: { kernelDriver: "detach" } });
   assertEquals(end.results, RESULTS);
 });
+
+busTest(
+  "A kernel driver comes back when the launcher is asked to",
+  async () => {
+    await using bus = new LoopbackBus({ kernelDrivers: { 0: "usbhid" } });
+    const driver = "echo_driver";
+    const detach = { driver, policy: { kernelDriver: "detach" } } as const;
+    assertEquals((await bus.launch(detach)).code, 0);
+    // It stays away: the driver gave up the right to bring it back.
+    assertEquals((await bus.launch({ driver })).code, 0);
+    assertEquals((await bus.launch({ isReattach: true })).code, 0);
+    const { stderr } = await bus.launch({ driver });
+    assertEquals(parseRefusal(stderr)?.refusal, "interface-busy");
+  },
+);
 
 busTest("Another device in place of the one asked for is refused", async () => {
   const refused = async (
