@@ -22,6 +22,8 @@ export type ContractFeature =
   | "access"
   | "configurations"
   | "reset"
+  /** Transfers in flight of all clients share 16 MiB, as in Linux's usbfs. */
+  | "memoryLimit"
   /** Devices of SuperSpeed, with their binary object store. */
   | "superSpeed";
 
@@ -36,6 +38,7 @@ export const ALL_FEATURES: ReadonlySet<ContractFeature> = new Set<
   "access",
   "configurations",
   "reset",
+  "memoryLimit",
   "superSpeed",
 ]);
 
@@ -51,6 +54,8 @@ export interface PlugSpec {
   readonly port?: number;
   readonly kernelDrivers?: Readonly<Record<number, string>>;
   readonly isAccessible?: boolean;
+  /** Loopback only: leaves the bus at a reset and comes back. */
+  readonly leavesOnReset?: boolean;
   /** Loopback only: a lie in its descriptors. */
   readonly malformation?: {
     readonly kind: Malformation;

@@ -154,8 +154,45 @@ const FAULT_TESTS: readonly ContractTest[] = [
   },
 ];
 
+const MEMORY_TESTS: readonly ContractTest[] = [
+  {
+    name:
+      "when the kernel's memory is used up, a transfer ends as noMemory and later ones work",
+    needs: ["memoryLimit"],
+    run: async (bench) => {
+      const { device, read, write } = await openLoopback(bench);
+      const abort = new AbortController();
+      const waiting = Array.from({ length: 6 }, () =>
+        device.transfer({
+          type: "in",
+          endpoint: ECHO_IN,
+          lengthBytes: 4 * 1024 * 1024,
+          signal: abort.signal,
+        }));
+      const first = await within(bench, Promise.race(waiting), "a refusal");
+      assertEquals(first.status, "noMemory");
+      abort.abort();
+      const outcomes = await within(bench, Promise.all(waiting));
+      assertEquals(
+        outcomes.map((outcome) => outcome.status),
+        [
+          "cancelled",
+          "cancelled",
+          "cancelled",
+          "noMemory",
+          "noMemory",
+          "noMemory",
+        ],
+      );
+      await write(ECHO_OUT, bytes(4));
+      assertEquals((await read(ECHO_IN, 64)).data, bytes(4));
+    },
+  },
+];
+
 /** Refusals and failures. */
 export const FAILURE_TESTS: readonly ContractTest[] = [
   ...REFUSAL_TESTS,
   ...FAULT_TESTS,
+  ...MEMORY_TESTS,
 ];

@@ -93,6 +93,24 @@ const FLOW_TESTS: readonly ContractTest[] = [
     },
   },
   {
+    name: "an input reads one packet a transfer when it is told nothing else",
+    run: async (bench) => {
+      const { device } = await openLoopback(bench);
+      const collector = new Collector();
+      const input = device.openInput({
+        endpoint: SOURCE,
+        transfersInFlight: 2,
+        ...collector,
+      });
+      await eventually(bench, () => collector.reports.length > 4, "it flows");
+      await within(bench, input.stop());
+      assertEquals(
+        new Set(collector.reports.map((r) => r.length)),
+        new Set([512]),
+      );
+    },
+  },
+  {
     name: "every transfer of an input is accounted for at any time",
     run: async (bench) => {
       const { device } = await openLoopback(bench);

@@ -105,6 +105,27 @@ export const ISOCHRONOUS_TESTS: readonly ContractTest[] = [
     },
   },
   {
+    name:
+      "an isochronous input reads eight packets a transfer when it is told nothing else",
+    needs: ["isochronous"],
+    run: async (bench) => {
+      const { device } = await openIsochronous(bench);
+      const shapes: (readonly [number, number | undefined])[] = [];
+      const input = device.openInput({
+        endpoint: ISOCHRONOUS_IN,
+        transfersInFlight: 2,
+        sink: ({ data, packets }) => {
+          shapes.push([data.length, packets?.length]);
+          return true;
+        },
+        onEnd: () => {},
+      });
+      await eventually(bench, () => shapes.length > 0, "a transfer");
+      await within(bench, input.stop());
+      assertEquals(shapes[0], [8 * 256, 8]);
+    },
+  },
+  {
     name: "an isochronous packet fails by itself",
     needs: ["isochronous", "faults"],
     run: async (bench) => {

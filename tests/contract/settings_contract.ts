@@ -245,6 +245,18 @@ const CONFIGURATION_TESTS: readonly ContractTest[] = [
     },
   },
   {
+    name: "a reset that brings another device is refused with noDevice",
+    needs: ["reset", "hotplug"],
+    run: async (bench) => {
+      const { device, read } = await openLoopback(bench, {
+        leavesOnReset: true,
+      });
+      await rejectsWith(bench, "noDevice", device.reset());
+      assertEquals((await read(ECHO_IN, 64)).status, "noDevice");
+      await within(bench, device.close());
+    },
+  },
+  {
     name: "capabilities come from the binary object store",
     needs: ["superSpeed"],
     run: async (bench) => {

@@ -107,6 +107,7 @@ const INTERRUPT_ECHO_OUT = 0x05;
 export class Loopback extends VirtualDevice {
   /** What it says it is. */
   override readonly descriptors: VirtualDescriptors;
+  readonly #leavesOnReset: boolean;
   readonly #memory = new Uint8Array(MEMORY_BYTES);
   #counters = noCounters();
   #periodic: Timer | undefined;
@@ -118,6 +119,7 @@ export class Loopback extends VirtualDevice {
   constructor(options: LoopbackOptions = {}) {
     super();
     this.descriptors = loopbackDescriptors(options);
+    this.#leavesOnReset = options.leavesOnReset ?? false;
   }
 
   /** Counted since plug or restart. */
@@ -136,9 +138,10 @@ export class Loopback extends VirtualDevice {
     super.unplugged();
   }
 
-  /** Stops reports that were due. */
+  /** Stops reports that were due; leaves the bus if it was made to. */
   override reset(): void {
     this.#stop();
+    if (this.#leavesOnReset) this.host.replug(REPLUG_MS);
   }
 
   /** Vendor requests, as the table above has them. */

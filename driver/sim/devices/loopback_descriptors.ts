@@ -26,6 +26,8 @@ export interface LoopbackOptions {
   readonly speed?: LoopbackSpeed;
   /** Default `0001`. */
   readonly serialNumber?: string;
+  /** Leaves the bus at a reset and comes back, as devices do that change their firmware. */
+  readonly leavesOnReset?: boolean;
   /** A lie in its descriptors, by seed. */
   readonly malformation?: {
     readonly kind: Malformation;
