@@ -164,6 +164,19 @@ export async function runLaunch(
   return await finish(child, input);
 }
 
+/** As {@linkcode finish}, but ends a process that hangs. */
+export async function settle(
+  child: Deno.ChildProcess,
+  options: { readonly input: string; readonly timeLimitMs: number },
+): Promise<LaunchEnd> {
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeLimitMs);
+  try {
+    return await finish(child, options.input);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Gives a process its input and waits for its end. */
 export async function finish(
   child: Deno.ChildProcess,

@@ -1,11 +1,13 @@
 /**
  * What `deno task probes` runs: every hostile attempt in every mode, on two
  * kinds of thread, the calls that kill, and the refusals to start. Prints the
- * matrix and ends with `N passed, N failed`.
+ * matrix, drops each granted entry in turn, and ends with `N passed, N failed`.
  */
 
+import { isNotifyAvailable } from "../../ffi/linux/virtual_bus_available.ts";
 import { canSandbox, isRoot } from "./harness.ts";
 import { type Cell, runKill, runProbe } from "./matrix_run.ts";
+import { dropEach } from "./minimality.ts";
 import { runRefusals } from "./refusals.ts";
 import {
   killingCalls,
@@ -112,6 +114,22 @@ async function refusals(): Promise<void> {
   console.log(`${results.length} starts refused, each with its reason`);
 }
 
+async function minimality(): Promise<void> {
+  const bus = await isNotifyAvailable();
+  if (!bus.isAvailable) {
+    console.log(`Not tried: each entry dropped in turn. ${bus.reason}`);
+    return;
+  }
+  const dropped = await dropEach();
+  for (const { what, isNeeded } of dropped) {
+    count(isNeeded, `a driver works without ${what}, which is granted`);
+  }
+  const needed = dropped.filter(({ isNeeded }) => isNeeded).length;
+  console.log(
+    `${needed} of ${dropped.length} entries, dropped in turn, were missed`,
+  );
+}
+
 if (!canSandbox) {
   console.log("The sandbox is for Linux with libusb: nothing to probe here");
   console.log("0 passed, 1 failed");
@@ -121,5 +139,6 @@ await matrix();
 await variants();
 await kills();
 await refusals();
+await minimality();
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);

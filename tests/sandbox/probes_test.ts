@@ -1,6 +1,17 @@
 import { assert, assertEquals } from "../../driver/std.ts";
+import {
+  ALLOWED_CALLS,
+  CHECKED_CALLS,
+} from "../../driver/host/sandbox_policy_calls.ts";
+import { USB_REQUESTS } from "../../driver/host/sandbox_policy_requests.ts";
 import { canSandbox } from "./harness.ts";
 import { runKill, runProbe } from "./matrix_run.ts";
+import {
+  KEPT_CALLS,
+  KEPT_REQUESTS,
+  neededCalls,
+  neededRequests,
+} from "./minimality.ts";
 import { PROBE_MODES, PROBE_ROWS } from "./probe_rows.ts";
 import { runRefusals } from "./refusals.ts";
 
@@ -67,4 +78,19 @@ Deno.test({
     const wrong = results.filter(({ isRight }) => !isRight);
     assertEquals(wrong.map(({ name, text }) => `${name}: ${text}`), []);
   },
+});
+
+Deno.test("C15: what is granted without being missed here is named with its reason", () => {
+  const names = [...KEPT_CALLS, ...KEPT_REQUESTS].flatMap(({ names }) => names);
+  assertEquals(new Set(names).size, names.length);
+  const granted = [
+    ...ALLOWED_CALLS.flatMap(({ calls }) => calls),
+    ...CHECKED_CALLS.map(({ call }) => call),
+    ...USB_REQUESTS.map(({ name }) => name),
+  ];
+  assertEquals(names.filter((name) => !granted.includes(name)), []);
+  assertEquals(
+    neededCalls().length + neededRequests().length + names.length,
+    granted.length,
+  );
 });
