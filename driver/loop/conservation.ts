@@ -8,6 +8,31 @@
 import { assert } from "../assert.ts";
 import type { TransferCounters } from "./guarded_port.ts";
 import type { InputReport } from "./inputs.ts";
+import type { SessionCounters } from "./session_options.ts";
+
+/** What counters of transfers do not say. */
+export interface Remains {
+  /** Storage that reports hold. */
+  readonly heldBytes: number;
+  /** Handlers that were given up; such a one may still read its report. */
+  readonly abandoned: number;
+}
+
+/**
+ * Holds the law for a driver's life that is over.
+ *
+ * @throws {AssertionError} When something was lost or counted twice.
+ */
+export function checkLaw(counters: SessionCounters, remains: Remains): void {
+  for (const [name, input] of Object.entries(counters.inputs)) {
+    checkInput(name, input);
+  }
+  checkTransfers(counters.transfers);
+  assert(
+    remains.heldBytes === 0 || remains.abandoned > 0,
+    `Reports hold ${remains.heldBytes} bytes after the end`,
+  );
+}
 
 /**
  * Holds the law for one input: its transfers, its reports, and between the two.

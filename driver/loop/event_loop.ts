@@ -99,6 +99,7 @@ export class EventLoop {
   #turnStartMs = 0;
   #handledInTurn = 0;
   #lateSettlements = 0;
+  #abandoned = 0;
   #turns = 0;
 
   /** Does nothing until `run`. */
@@ -118,6 +119,11 @@ export class EventLoop {
   /** Handlers that settled after they were given up. */
   get lateSettlements(): number {
     return this.#lateSettlements;
+  }
+
+  /** Handlers that were given up. */
+  get abandoned(): number {
+    return this.#abandoned;
   }
 
   /** Times the loop yielded because its budget was spent. */
@@ -218,6 +224,7 @@ export class EventLoop {
   abandon(error: UsbError): void {
     const running = this.#running;
     if (running === undefined) return;
+    this.#abandoned++;
     this.#finish(running, {
       error,
       abortedBy: running.abortedBy,

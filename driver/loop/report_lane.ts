@@ -74,6 +74,11 @@ export class ReportLane {
     return this.#waiting;
   }
 
+  /** Bytes of storage that reports hold, waiting or being handled, in whole buffers. */
+  get heldBytes(): number {
+    return this.#pool.lentBytes;
+  }
+
   /** Times a report was refused. */
   get refused(): number {
     return this.#refused;

@@ -11,7 +11,7 @@ import type { Json, Parameters } from "../driver.ts";
 import { UsbError } from "../errors.ts";
 import { assemble, type Assembly } from "./assembly.ts";
 import { type CommandOptions, Commands } from "./commands.ts";
-import { checkInput, checkTransfers } from "./conservation.ts";
+import { checkLaw } from "./conservation.ts";
 import {
   cleanReason,
   type EndReason,
@@ -339,19 +339,17 @@ export class Session {
     const isGone = this.#isGone || report.safeState.result === "impossible";
     if (isGone) reason = withDeviceGone(reason);
     try {
-      if (report.isDrained) this.#checkLaw();
+      if (report.isDrained) {
+        const { heldBytes } = this.#mailbox.reports;
+        const { abandoned } = this.#loop;
+        checkLaw(this.counters(), { heldBytes, abandoned });
+      }
     } catch (error) {
       reason = reasonOf(error, "stopping");
     }
     this.#states.become(FINAL_STATES[reason.class]);
     const { safeState, isDrained } = report;
     this.#over.resolve({ ...reason, safeState, isDrained });
-  }
-
-  #checkLaw(): void {
-    const { inputs, transfers } = this.counters();
-    for (const [name, input] of Object.entries(inputs)) checkInput(name, input);
-    checkTransfers(transfers);
   }
 
   #beat(lagMs: number): void {

@@ -140,7 +140,6 @@ async function runStop(
   });
   steps.failure ??= { error };
   loop.abort(error);
-  loop.abandon(error);
 }
 
 async function makeSafe(

@@ -98,6 +98,14 @@ export class FakeRing implements InputRing {
     return true;
   }
 
+  /** Delivers although it is over, as a port with a bug might. */
+  sendLate(...bytes: number[]): boolean {
+    this.#submitted++;
+    this.#delivered++;
+    const data = Uint8Array.from(bytes);
+    return this.options.sink({ data, timestampMs: this.#clock.nowMs() });
+  }
+
   resume(): void {
     while (this.#held.length > 0) {
       const report = this.#held[0] as Report;
