@@ -43,14 +43,23 @@ export interface VhciAttachment {
   readonly port: number;
 }
 
+/** Where to attach it. */
+export interface VhciAttachOptions {
+  /** Port of the speed's root hub, from 1; default the first free one. */
+  readonly hubPort?: number;
+}
+
 /**
  * Attaches a device of this speed and gives the device's end of the connection.
  *
  * @throws {UsbError} `notSupported` without the module, `access` without root,
- *   `busy` when every port has a device.
+ *   `busy` when the port, or every port, has a device.
  */
-export async function attachToVhci(speed: Speed): Promise<VhciAttachment> {
-  const port = freePort(readStatus(), speed);
+export async function attachToVhci(
+  speed: Speed,
+  options: VhciAttachOptions = {},
+): Promise<VhciAttachment> {
+  const port = freePort(readStatus(), speed, options);
   const folder = await Deno.makeTempDir({ prefix: "vhci-" });
   const path = `${folder}/socket`;
   try {
@@ -87,16 +96,29 @@ function readStatus(): string {
 }
 
 /**
- * The first free port for a speed. Lines read `hs  0000 004 000 00000000 000000
- * 0-0`: hub, port, state, speed, device, socket, bus id.
+ * A free port for a speed. Lines read `hs  0000 004 000 00000000 000000 0-0`:
+ * hub, port, state, speed, device, socket, bus id; a hub's lines are in order.
  */
-export function freePort(status: string, speed: Speed): number {
+export function freePort(
+  status: string,
+  speed: Speed,
+  options: VhciAttachOptions = {},
+): number {
   const hub = SPEED_NUMBERS[speed] >= SPEED_NUMBERS.super ? "ss" : "hs";
-  for (const line of status.split("\n")) {
-    const [name, port, state] = line.trim().split(/\s+/);
-    if (name === hub && Number(state) === PORT_IS_FREE) return Number(port);
-  }
-  throw failure("busy", "every port of the controller has a device");
+  const lines = status.split("\n").map((line) => line.trim().split(/\s+/))
+    .filter(([name]) => name === hub);
+  const { hubPort } = options;
+  const wanted = hubPort === undefined
+    ? lines
+    : lines.slice(hubPort - 1, hubPort);
+  const free = wanted.find(([, , state]) => Number(state) === PORT_IS_FREE);
+  if (free !== undefined) return Number(free[1]);
+  throw failure(
+    "busy",
+    hubPort === undefined
+      ? "every port of the controller has a device"
+      : `port ${hubPort} has a device, or is not there`,
+  );
 }
 
 interface RawSocket {

@@ -92,7 +92,11 @@ async function plug(kind: string, spec: PlugSpec): Promise<string> {
   const exported = new UsbipExport(virtual, {
     clock: systemClock(),
     random: seededRandom(1),
-    connect: async (speed) => (await attachToVhci(speed)).connection,
+    connect: async (speed) => {
+      const { port } = spec;
+      const options = port === undefined ? {} : { hubPort: port };
+      return (await attachToVhci(speed, options)).connection;
+    },
   });
   await exported.plug();
   const id = `${kind}-${++lastId}`;

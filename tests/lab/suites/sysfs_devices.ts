@@ -59,10 +59,15 @@ export function findDevice(ids: string): SysfsDevice | undefined {
 /** Names of the devices on vhci_hcd's buses, root hubs left out. */
 export function exportedDevices(): string[] {
   return [...Deno.readDirSync(DEVICES)].map(({ name }) => name)
-    .filter((name) =>
-      /^\d+-[\d.]+$/.test(name) &&
-      Deno.readLinkSync(`${DEVICES}/${name}`).includes("/vhci_hcd")
-    );
+    .filter((name) => /^\d+-[\d.]+$/.test(name) && isExported(name));
+}
+
+function isExported(name: string): boolean {
+  try {
+    return Deno.readLinkSync(`${DEVICES}/${name}`).includes("/vhci_hcd");
+  } catch {
+    return false; // it has left meanwhile
+  }
 }
 
 /** Waits for it. */
