@@ -277,11 +277,16 @@ export class VirtualBus {
     this.#returning.set(as, timer);
   }
 
-  /** Unplugs everything. */
-  close(): void {
+  /** Unplugs every device and calls off every return. */
+  unplugAll(): void {
     for (const timer of this.#returning.values()) timer.cancel();
     this.#returning.clear();
     for (const device of [...this.#plugged.keys()]) this.unplug(device);
+  }
+
+  /** Unplugs everything, the root hub too. */
+  close(): void {
+    this.unplugAll();
     this.#hub.kill();
   }
 

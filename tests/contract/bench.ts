@@ -22,6 +22,8 @@ export type ContractFeature =
   | "access"
   | "configurations"
   | "reset"
+  /** Devices see resets of their port (over USB/IP they do not). */
+  | "resetSeen"
   /** Transfers in flight of all clients share 16 MiB, as in Linux's usbfs. */
   | "memoryLimit"
   /** Devices of SuperSpeed, with their binary object store. */
@@ -38,6 +40,7 @@ export const ALL_FEATURES: ReadonlySet<ContractFeature> = new Set<
   "access",
   "configurations",
   "reset",
+  "resetSeen",
   "memoryLimit",
   "superSpeed",
 ]);

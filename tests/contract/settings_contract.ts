@@ -8,6 +8,7 @@ import {
   type ContractTest,
   ECHO_IN,
   ECHO_OUT,
+  eventually,
   FACE,
   INTERRUPT_ECHO_IN,
   INTERRUPT_ECHO_OUT,
@@ -246,14 +247,18 @@ const CONFIGURATION_TESTS: readonly ContractTest[] = [
   },
   {
     name: "a reset that brings another device is refused with noDevice",
-    needs: ["reset", "hotplug"],
+    needs: ["resetSeen", "hotplug"],
     run: async (bench) => {
-      const { device, read } = await openLoopback(bench, {
+      const { device, info, read } = await openLoopback(bench, {
         leavesOnReset: true,
       });
       await rejectsWith(bench, "noDevice", device.reset());
       assertEquals((await read(ECHO_IN, 64)).status, "noDevice");
       await within(bench, device.close());
+      await eventually(bench, async () => {
+        const [again] = await bench.port.devices();
+        return again !== undefined && again.id !== info.id;
+      }, "it is back");
     },
   },
   {
