@@ -104,6 +104,7 @@ class RunnerSession {
   readonly #lines: JsonLines<RunnerReport, RunnerOrder>;
   readonly #serving: Promise<void>;
   #controller: BusController;
+  readonly #plugged: string[] = [];
   #result: ((failure: string | undefined) => void) | undefined;
   isUsable = true;
 
@@ -172,9 +173,17 @@ class RunnerSession {
       return String(error);
     } finally {
       this.#result = undefined;
-      for (const device of this.#bus.devices) this.#bus.unplug(device.virtual);
-      this.#controller = new BusController(this.#bus);
+      this.#clear();
     }
+  }
+
+  /** Takes everything off the bus, and calls off what would come back. */
+  #clear(): void {
+    for (const id of this.#plugged.splice(0)) {
+      this.#controller.execute({ type: "unplug", id });
+    }
+    this.#bus.unplugAll();
+    this.#controller = new BusController(this.#bus);
   }
 
   async stop(): Promise<void> {
@@ -205,6 +214,10 @@ class RunnerSession {
     if (report.type === "result") return this.#result?.(report.failure);
     const { id, command } = report;
     const reply = this.#controller.execute(command);
+    const isNew = command.type === "plug" && reply.ok;
+    if (isNew && typeof reply.value === "string") {
+      this.#plugged.push(reply.value);
+    }
     this.#lines.send({ type: "reply", id, reply }).catch(() => {});
   }
 }
