@@ -16,6 +16,7 @@ export interface Capabilities {
   readonly listenOnly: boolean;
   /** Never listens. */
   readonly talkOnly: boolean;
+  /** Takes INDICATOR_PULSE. */
   readonly indicatorPulse: boolean;
   /** Can end an answer at a byte the host names. */
   readonly termChar: boolean;

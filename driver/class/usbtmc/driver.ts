@@ -41,6 +41,8 @@ import {
 } from "./pipes.ts";
 import type { Usbtmc } from "./usbtmc.ts";
 
+export type { UsbtmcEvents, UsbtmcState } from "./driver_state.ts";
+
 const INTERFACE = {
   interfaceClass: INTERFACE_CLASS,
   interfaceSubclass: INTERFACE_SUBCLASS,
@@ -63,6 +65,7 @@ const SAFE_STATE: readonly SafeStateStep[] = [{
   indexFrom: INTERFACE,
 }];
 
+/** The USBTMC driver, for `driverspace run usbtmc` and for sessions of one's own. */
 const usbtmc: Driver<UsbtmcState, UsbtmcEvents> = defineDriver<
   UsbtmcState,
   UsbtmcEvents

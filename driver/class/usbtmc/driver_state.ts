@@ -77,14 +77,21 @@ export const OPTIONS = {
 
 /** What the driver knows. */
 export interface UsbtmcState {
+  /** Sent at each interval; `undefined`: nothing is. */
   readonly poll: string | undefined;
+  /** Time between polls. */
   readonly pollIntervalMs: number;
+  /** The instrument says when a poll is done. */
   readonly usesServiceRequest: boolean;
+  /** Query for what a poll without an answer has measured. */
   readonly fetch: string;
+  /** Unit of the readings, where it is not the poll's. */
   readonly unit: string | undefined;
+  /** Time limit of each transfer. */
   readonly timeoutMs: number;
   /** There from `start` on. */
   client: Usbtmc | undefined;
+  /** Who the instrument says it is. */
   identity: Identity | undefined;
   /** When the poll was sent whose service request has not come; else `undefined`. */
   awaitingSinceMs: number | undefined;

@@ -36,6 +36,7 @@ export interface MessageOptions {
 
 /** What was read. */
 export interface Answer {
+  /** Bytes of the message, without headers. */
   readonly data: Uint8Array<ArrayBuffer>;
   /** The message is over; `false` when `maxBytes` were read before its end. */
   readonly endOfMessage: boolean;

@@ -25,7 +25,9 @@ export const PROTOCOL_USB488 = 1;
 
 /** An endpoint of the interface. */
 export interface Pipe {
+  /** `bEndpointAddress`. */
   readonly address: EndpointAddress;
+  /** `wMaxPacketSize`, in bytes. */
   readonly maxPacketSize: number;
 }
 
@@ -33,9 +35,13 @@ export interface Pipe {
 export interface Pipes {
   /** `bInterfaceNumber`: goes into `wIndex` of every request to the interface. */
   readonly interfaceNumber: InterfaceNumber;
+  /** Whether it has the status byte, triggers and remote control of USB488. */
   readonly isUsb488: boolean;
+  /** Messages to the device. */
   readonly bulkOut: Pipe;
+  /** Answers. */
   readonly bulkIn: Pipe;
+  /** Service requests and status bytes. */
   readonly interruptIn: Pipe | undefined;
 }
 

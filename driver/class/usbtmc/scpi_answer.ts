@@ -65,9 +65,13 @@ export function parseNumbers(
 
 /** Answer to `*IDN?`. IEEE 488.2-1992, 10.14. */
 export interface Identity {
+  /** First field. */
   readonly manufacturer: string;
+  /** Second field. */
   readonly model: string;
+  /** Third field; "0" where it has none. */
   readonly serialNumber: string;
+  /** Fourth field, and what follows it. */
   readonly firmware: string;
 }
 
@@ -82,6 +86,7 @@ export function parseIdentity(text: string): Identity {
 export interface ScpiError {
   /** 0 means that the queue is empty. */
   readonly number: number;
+  /** What it says about it. */
   readonly message: string;
 }
 

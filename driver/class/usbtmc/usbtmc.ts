@@ -47,6 +47,26 @@ import {
 } from "./scpi_answer.ts";
 import { StatusBytes } from "./status_bytes.ts";
 
+export type { Capabilities } from "./capabilities.ts";
+export { timeOf, type UsbtmcTime } from "./link.ts";
+export type { Answer } from "./messages.ts";
+export type {
+  Recovery,
+  UsbtmcCallOptions,
+  UsbtmcOptions,
+  UsbtmcReadOptions,
+} from "./options.ts";
+export type { Pipe, Pipes } from "./pipes.ts";
+export type { UsbtmcQuirks } from "./quirks.ts";
+export type { RecoveryStep } from "./recovery.ts";
+export type { RemoteState } from "./remote_control.ts";
+export type { Identity, ScpiError } from "./scpi_answer.ts";
+export type {
+  NotificationSource,
+  ReceiveNotification,
+  ServiceRequestHandler,
+} from "./status_bytes.ts";
+
 /**
  * A test and measurement instrument. One message at a time: a second one is
  * refused with `busy`; the status byte may be read at any time.

@@ -23,13 +23,16 @@ import {
   VirtualDevice,
 } from "../virtual_device.ts";
 import { RequestCode } from "../../class/usbtmc/control_requests.ts";
-import { ANSWER_MISCHIEF } from "./misbehaving_answers.ts";
+import { ANSWER_MISCHIEF, type AnswerMischief } from "./misbehaving_answers.ts";
 import {
   type Mischief,
   type MischiefTools,
   PASS,
 } from "./misbehaving_mischief.ts";
-import { REQUEST_MISCHIEF } from "./misbehaving_requests.ts";
+import {
+  REQUEST_MISCHIEF,
+  type RequestMischief,
+} from "./misbehaving_requests.ts";
 import {
   BULK_IN,
   BULK_OUT,
@@ -46,10 +49,13 @@ import {
   UsbtmcFunction,
 } from "./multimeter_usbtmc.ts";
 
-const MISCHIEF = { ...ANSWER_MISCHIEF, ...REQUEST_MISCHIEF };
+const MISCHIEF: Readonly<Record<MischiefName, () => Mischief>> = {
+  ...ANSWER_MISCHIEF,
+  ...REQUEST_MISCHIEF,
+};
 
 /** A way of misbehaving. */
-export type MischiefName = keyof typeof MISCHIEF;
+export type MischiefName = AnswerMischief | RequestMischief;
 
 /** Every way of misbehaving, in the order of the vendor request. */
 export const MISCHIEF_NAMES: readonly MischiefName[] = Object.keys(
@@ -66,12 +72,15 @@ const BEHAVE = 0xffff;
 /** Full speed: packets of 64, so that short answers take several. */
 const SPEED = "full";
 
+export type { AnswerMischief, PanelState, RequestMischief };
+
 /** What can be chosen. */
 export interface MisbehavingOptions {
   /** Default: it behaves until told otherwise. */
   readonly mischief?: MischiefName;
   /** Ids, to be taken for an instrument that has quirks. */
   readonly vendorId?: number;
+  /** Default MISBEHAVING_PRODUCT_ID. */
   readonly productId?: number;
   /** Default full speed. */
   readonly speed?: "full" | "high";
@@ -79,6 +88,7 @@ export interface MisbehavingOptions {
 
 /** An instrument that misbehaves. */
 export class MisbehavingInstrument extends VirtualDevice {
+  /** What it says it is. */
   override readonly descriptors: VirtualDescriptors;
   readonly #packetBytes: number;
   readonly #timers = new Set<Timer>();
@@ -117,11 +127,13 @@ export class MisbehavingInstrument extends VirtualDevice {
     this.#incidents = 0;
   }
 
+  /** Power on: everything is as at first, but for the mischief. */
   override plugged(host: DeviceHost): void {
     super.plugged(host);
     this.#parts = this.#powerOn(host);
   }
 
+  /** Power off. */
   override unplugged(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
@@ -130,6 +142,7 @@ export class MisbehavingInstrument extends VirtualDevice {
     super.unplugged();
   }
 
+  /** Class requests, and the vendor's that choose mischief. */
   override control(
     setup: DecodedSetup,
   ): ControlReply | Promise<ControlReply> {
@@ -144,6 +157,7 @@ export class MisbehavingInstrument extends VirtualDevice {
     return reply;
   }
 
+  /** Bulk messages. */
   override out(
     endpoint: EndpointAddress,
     data: Uint8Array,
@@ -158,6 +172,7 @@ export class MisbehavingInstrument extends VirtualDevice {
     return reply === PASS ? next() : reply;
   }
 
+  /** A port reset brings it to reason. */
   override reset(): void {
     this.#cameToReason("reset", true);
     this.#parts?.function.reset();

@@ -53,8 +53,38 @@ const abortPending = (hasQueuedData: boolean): Reply => () =>
 const UNTIL_CLEAR = { endsAt: "clear" } as const;
 const UNTIL_RESET = { endsAt: "reset" } as const;
 
+/** Names of them. */
+export type RequestMischief =
+  | "abortRefused"
+  | "abortStalls"
+  | "abortPending"
+  | "abortFlood"
+  | "shortAnswer"
+  | "clearPending"
+  | "clearRefused"
+  | "clearStalls"
+  | "clearPendingWithData"
+  | "clearDrainHangs"
+  | "clearHaltsBulkIn"
+  | "capabilitiesGarbage"
+  | "capabilitiesShort"
+  | "capabilitiesStall"
+  | "statusStalls"
+  | "statusRefused"
+  | "statusBusy"
+  | "statusAlwaysBusy"
+  | "notificationLost"
+  | "serviceRequestFirst"
+  | "badNotification"
+  | "stallOut"
+  | "deadOut"
+  | "deadOutUntilClear"
+  | "deadAfterTrigger";
+
 /** Mischief with requests, messages out and notifications, by name. */
-export const REQUEST_MISCHIEF = {
+export const REQUEST_MISCHIEF: Readonly<
+  Record<RequestMischief, () => Mischief>
+> = {
   abortRefused: replies("Says that another answer is in progress", {
     [RequestCode.initiateAbortBulkIn]: says(Status.transferNotInProgress, 0),
   }, UNTIL_CLEAR),
@@ -146,7 +176,7 @@ export const REQUEST_MISCHIEF = {
   deadOut: () => deadOut(2),
   deadOutUntilClear: () => deadOut(Infinity),
   deadAfterTrigger,
-} as const satisfies Readonly<Record<string, () => Mischief>>;
+};
 
 /** CHECK_CLEAR says three times that there are data, and has them. */
 function clearPendingWithData(): Mischief {

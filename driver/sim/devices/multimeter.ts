@@ -39,6 +39,8 @@ import {
   UsbtmcFunction,
 } from "./multimeter_usbtmc.ts";
 
+export type { InstrumentSpeed, PanelState };
+
 /** What can be chosen. */
 export interface MultimeterOptions {
   /** Default `DS0001`. */
@@ -51,6 +53,7 @@ export interface MultimeterOptions {
 
 /** A multimeter to plug into a bus. */
 export class VirtualMultimeter extends VirtualDevice {
+  /** What it says it is. */
   override readonly descriptors: VirtualDescriptors;
   readonly #serialNumber: string;
   readonly #speed: InstrumentSpeed;
@@ -91,21 +94,25 @@ export class VirtualMultimeter extends VirtualDevice {
     } else this.#parts?.instrument.status.error(-211);
   }
 
+  /** Power on. */
   override plugged(host: DeviceHost): void {
     super.plugged(host);
     this.#parts = this.#powerOn(host);
   }
 
+  /** Power off. */
   override unplugged(): void {
     this.#parts?.instrument.dispose();
     this.#parts = undefined;
     super.unplugged();
   }
 
+  /** Class requests. */
   override control(setup: DecodedSetup): ControlReply {
     return this.#parts?.function.control(setup) ?? STALL;
   }
 
+  /** Bulk messages. */
   override out(
     endpoint: EndpointAddress,
     data: Uint8Array,
@@ -113,6 +120,7 @@ export class VirtualMultimeter extends VirtualDevice {
     return endpoint === BULK_OUT ? this.#parts?.function.out(data) : STALL;
   }
 
+  /** A port reset: the interface forgets, settings stay. */
   override reset(): void {
     this.#parts?.function.reset();
     this.#parts?.instrument.deviceClear();
