@@ -47,6 +47,7 @@ export class EventPump {
   readonly #active: InFlightQueue[] = [];
   readonly #wakeListeners = new Set<() => void>();
 
+  #inFlight = 0;
   #isRunning = false;
   #isClosed = false;
   /** Smoothed time from one completion to the next; starts as "not soon". */
@@ -56,6 +57,8 @@ export class EventPump {
   #stayingSinceMs: number | undefined;
   #turn: Promise<void> | undefined;
   #park: Promise<void> | undefined;
+  /** The parked call was told to return and has not yet. */
+  #isRecalled = false;
   #wake: (() => void) | undefined;
   #isListStale = false;
   #holds = 0;
@@ -85,11 +88,17 @@ export class EventPump {
 
   /** Called by queues: a transfer was submitted. */
   submitted(queue: InFlightQueue): void {
+    this.#inFlight++;
     if (!queue.isActive) {
       queue.isActive = true;
       this.#active.push(queue);
     }
     this.#kick();
+  }
+
+  /** Called by queues: transfers are given up. */
+  abandoned(count: number): void {
+    this.#inFlight -= count;
   }
 
   /** Keeps the pump parked and calls `listener` after each wake, until removed. */
@@ -161,11 +170,17 @@ export class EventPump {
     while (this.#isNeeded()) {
       const nowMs = this.#nowMs();
       this.#stayingSinceMs ??= this.#startStay(nowMs);
-      if (this.#look(nowMs) > 0) {
+      const pending = this.#inFlight;
+      const found = this.#look(nowMs);
+      if (found > 0) {
         this.#learn(nowMs - this.#waitingSinceMs);
         this.#waitingSinceMs = nowMs;
         this.#barrenParks = 0;
         await this.#yield(nowMs);
+        // Some are still pending, so the device takes its time: looking again at once finds nothing.
+        if (found < pending && this.#mayNap(nowMs)) {
+          await this.#settleAndNap(nowMs);
+        }
       } else if (this.#mayNap(nowMs)) {
         await this.#settleAndNap(nowMs);
       } else {
@@ -184,6 +199,8 @@ export class EventPump {
       this.#zeroTime,
       null,
     );
+    // Handling events took the signal; the parked call may not have seen it.
+    if (this.#isRecalled) this.#interrupt();
     this.foundAtMs = nowMs;
     let found = 0;
     for (let n = this.#active.length - 1; n >= 0; n--) {
@@ -196,6 +213,7 @@ export class EventPump {
         if (last !== undefined && last !== queue) this.#active[n] = last;
       }
     }
+    this.#inFlight -= found;
     return found;
   }
 
@@ -274,6 +292,7 @@ export class EventPump {
     if (hasFailed) this.#isListStale = true;
     this.#stayingSinceMs = undefined;
     this.#park = undefined;
+    this.#isRecalled = false;
     this.#tellListeners();
     this.#wake?.();
   }
@@ -304,6 +323,7 @@ export class EventPump {
   /** Makes the parked call return. */
   #interrupt(): void {
     if (this.#park === undefined) return;
+    this.#isRecalled = true;
     // SAFETY: may be called from anywhere at any time while the context lives.
     this.#symbols.libusb_interrupt_event_handler(this.#context);
   }

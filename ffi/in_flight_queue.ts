@@ -12,6 +12,8 @@ import type { Transfer } from "./transfer.ts";
 export interface QueueObserver {
   /** A transfer was submitted to it. */
   submitted(queue: InFlightQueue): void;
+  /** Transfers are given up: they will not be found finished. */
+  abandoned(count: number): void;
 }
 
 /** In-flight transfers of one endpoint. A list through the transfers themselves: no allocation. */
@@ -61,7 +63,7 @@ export class InFlightQueue {
       if (transfer.isFinished()) {
         found++;
         this.#remove(transfer);
-        transfer.onFinished(transfer);
+        tell(transfer);
       } else if (!this.mayReorder) break;
       transfer = next;
     }
@@ -89,6 +91,7 @@ export class InFlightQueue {
   abandon(): Transfer[] {
     const lost = this.newestFirst().reverse();
     for (const transfer of lost) this.#remove(transfer);
+    this.#observer.abandoned(lost.length);
     this.#emptied();
     return lost;
   }
@@ -108,5 +111,19 @@ export class InFlightQueue {
   #emptied(): void {
     this.mayReorder = false;
     for (const resolve of this.#emptyWaiters.splice(0)) resolve();
+  }
+}
+
+/**
+ * What a consumer throws is its own bug and ends the program as any uncaught
+ * error does, but not in the middle of our list.
+ */
+function tell(transfer: Transfer): void {
+  try {
+    transfer.onFinished(transfer);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

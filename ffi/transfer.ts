@@ -217,9 +217,11 @@ export class Transfer {
 
   /** How it ended, in our words, after it finished. */
   get status(): TransferStatus {
-    const isKilled = this.wasCancelled && this.actualLengthBytes === 0 &&
-      this.nativeStatus === LIBUSB_TRANSFER.COMPLETED;
-    return isKilled ? "cancelled" : transferStatus(this.nativeStatus);
+    if (this.nativeStatus !== LIBUSB_TRANSFER.COMPLETED) {
+      return transferStatus(this.nativeStatus);
+    }
+    const isKilled = this.wasCancelled && this.actualLengthBytes === 0;
+    return isKilled ? "cancelled" : "completed";
   }
 
   /** Ends it without the kernel, which did not give it back. */

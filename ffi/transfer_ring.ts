@@ -159,7 +159,12 @@ export class TransferRing implements InputRing {
     const { transfer } = slot;
     counters.inFlight--;
     counters.completed++;
-    const status = transfer.status;
+    const { status } = transfer;
+    if (this.#state === "running" && status === "completed") {
+      this.#offer(slot);
+      if (this.#needsSettling()) this.#settle();
+      return;
+    }
     if (this.#state === "stopping" || status === "cancelled") {
       counters.cancelled++;
       // Nobody of ours cancelled it: a driver of the kernel, or a reset from elsewhere.
@@ -206,6 +211,10 @@ export class TransferRing implements InputRing {
     this.#state = "ending";
     this.#outcome = { status, data, actualLengthBytes: data.length };
     void this.#cancelAll();
+  }
+
+  #needsSettling(): boolean {
+    return this.#state !== "running" || this.#starved.length > 0;
   }
 
   /** Goes on with starved slots, and notices the end. */
