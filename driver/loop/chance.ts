@@ -20,7 +20,11 @@ export class Chance {
   readonly seed: number;
   readonly #state = new Uint32Array(4);
 
-  /** @throws {RangeError} When the seed is not an integer of 32 bits, from 0. */
+  /**
+   * Begins at a seed.
+   *
+   * @throws {RangeError} When it is not an integer of 32 bits, from 0.
+   */
   constructor(seed: number) {
     if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
       throw new RangeError(

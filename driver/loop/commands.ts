@@ -23,12 +23,15 @@ import { checkParameters } from "./parameters.ts";
 
 /** Where every command is: `accepted = answered + failed + timedOut + waiting`. */
 export interface CommandCounters {
+  /** Taken into the lane. */
   accepted: number;
   /** The lane was full, or the driver not there. */
   refused: number;
+  /** Answered with a result. */
   answered: number;
   /** Answered with an error. */
   failed: number;
+  /** Their time limit passed. */
   timedOut: number;
 }
 

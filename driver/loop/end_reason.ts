@@ -24,6 +24,7 @@ export type EndClass =
 
 /** Why it ended. */
 export interface EndReason {
+  /** What the supervisor's policy goes by. */
   readonly class: EndClass;
   /** One sentence. */
   readonly message: string;
@@ -39,6 +40,7 @@ export interface EndReason {
 
 /** The end, with what became of the device. */
 export interface SessionEnd extends EndReason {
+  /** What became of the safe state. */
   readonly safeState: SafeStateReport;
   /** Whether every transfer was back and the device closed in time. */
   readonly isDrained: boolean;

@@ -32,13 +32,17 @@ type Requests = NonNullable<Driver["requests"]>;
  * `submitted = completed + failed + cancelled + refused + inFlight`.
  */
 export interface TransferCounters {
+  /** Handed to the port. */
   submitted: number;
+  /** Ended with `completed`. */
   completed: number;
   /** Ended with a status other than `completed` and `cancelled`. */
   failed: number;
+  /** Ended with `cancelled`. */
   cancelled: number;
   /** Not taken by the port at all. */
   refused: number;
+  /** With the device now. */
   inFlight: number;
 }
 

@@ -48,6 +48,7 @@ export interface ContextParts {
 
 /** Events told to the outside. */
 export interface EventCounters {
+  /** Taken by the outside. */
   emitted: number;
   /** The outside had no room. */
   dropped: number;

@@ -34,9 +34,13 @@ export interface JournalEvent {
   readonly sequence: number;
   /** On the loop's clock, in milliseconds. */
   readonly timeMs: number;
+  /** Resets of the device before it. */
   readonly epoch: number;
+  /** What kind of thing it was. */
   readonly kind: JournalKind;
+  /** Of the input, command, timer or state. */
   readonly name: string;
+  /** Bytes of its payload. */
   readonly sizeBytes: number;
   /** The first bytes, if asked for. */
   readonly payload?: Uint8Array;
@@ -44,6 +48,7 @@ export interface JournalEvent {
 
 /** How much a journal keeps. */
 export interface JournalOptions {
+  /** Events kept; default JOURNAL_CAPACITY. */
   readonly capacity?: number;
   /** Bytes kept of each payload; default 0. */
   readonly payloadBytesMax?: number;

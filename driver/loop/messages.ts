@@ -78,7 +78,9 @@ export interface InputTally {
   handled: number;
   /** Given to a handler that waited in `context.receive`. */
   received: number;
+  /** In the mailbox now. */
   waiting: number;
+  /** Not handled, by reason. */
   readonly dropped: Record<DropReason, number>;
 }
 
@@ -90,14 +92,20 @@ export interface MailboxInput {
 
 /** Depth of each lane. */
 export interface LaneDepths {
+  /** Control messages. */
   readonly control: number;
+  /** Due timers. */
   readonly timers: number;
+  /** Commands. */
   readonly commands: number;
+  /** Reports. */
   readonly reports: number;
 }
 
 /** Messages refused because their lane was full. */
 export interface LaneRefusals {
+  /** Commands. */
   readonly commands: number;
+  /** Reports. */
   readonly reports: number;
 }

@@ -18,6 +18,7 @@ const PAYLOAD_MAX = 4_096;
 
 /** What a recording says about itself. */
 export interface RecordingHeader {
+  /** The driver's name. */
   readonly driver: string;
   /** `0957:1755@1-4`. */
   readonly device: string;
@@ -29,7 +30,9 @@ export interface RecordingHeader {
 
 /** A recording read back. */
 export interface Recording {
+  /** About the run. */
   readonly header: RecordingHeader;
+  /** The events that were kept, oldest first. */
   readonly events: readonly JournalEvent[];
 }
 

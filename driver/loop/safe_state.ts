@@ -22,8 +22,11 @@ export type SafeStateResult = "done" | "failed" | "impossible" | "none";
 
 /** What became of the safe state. */
 export interface SafeStateReport {
+  /** How it went. */
   readonly result: SafeStateResult;
+  /** Steps that completed. */
   readonly stepsDone: number;
+  /** Steps there are. */
   readonly steps: number;
   /** Of the first step that failed: `Turn the output off: stall`. */
   readonly reason?: string;
@@ -38,6 +41,7 @@ export const NO_SAFE_STATE: SafeStateReport = {
 
 /** Bounds of a safe state. */
 export interface SafeStateOptions {
+  /** Time. */
   readonly clock: Clock;
   /** For all steps together, in milliseconds. */
   readonly timeoutMs: number;

@@ -18,6 +18,7 @@ import type { SessionState } from "./session_state.ts";
 
 /** What a session is made of. */
 export interface SessionOptions {
+  /** What to run. */
   readonly driver: AnyDriver;
   /** An open device; the session closes it. Else `port` must be given. */
   readonly device?: DevicePort;
@@ -25,8 +26,11 @@ export interface SessionOptions {
   readonly port?: UsbPort;
   /** Which one; default: the one device on the port that the driver matches. */
   readonly deviceInfo?: DeviceInfo;
+  /** Time. */
   readonly clock: Clock;
+  /** Chance. */
   readonly random: Random;
+  /** Where lines of the log go. */
   readonly log: DriverLog;
   /** Takes the driver's events; `false` drops one, which is counted. */
   readonly emit: EmitEvent;
@@ -34,8 +38,11 @@ export interface SessionOptions {
   readonly yieldTurn: () => Promise<void>;
   /** Options of the driver, unchecked. */
   readonly options?: Json;
+  /** Takes each heartbeat. */
   readonly heartbeat?: (beat: Heartbeat) => void;
+  /** Told of every transition. */
   readonly stateChanged?: (from: SessionState, to: SessionState) => void;
+  /** How much the journal keeps. */
   readonly journal?: JournalOptions;
 }
 
@@ -43,11 +50,15 @@ export interface SessionOptions {
 export interface Heartbeat {
   /** From 0, one more with each. */
   readonly sequence: number;
+  /** Where in its life the driver is. */
   readonly state: SessionState;
+  /** Resets of the device so far. */
   readonly epoch: number;
   /** How late this beat is: what the loop was kept from turning. */
   readonly lagMs: number;
+  /** Messages waiting. */
   readonly depths: LaneDepths;
+  /** Transfers with the device, inputs included. */
   readonly transfersInFlight: number;
   /** Since a transfer or report last came; `null` before the first. */
   readonly lastTransferAgeMs: number | null;
@@ -57,10 +68,15 @@ export interface Heartbeat {
 
 /** Where everything is that a session ever took in hand. */
 export interface SessionCounters {
+  /** Standing inputs by name. */
   readonly inputs: Readonly<Record<string, InputReport>>;
+  /** The driver's own transfers. */
   readonly transfers: Readonly<TransferCounters>;
+  /** Commands. */
   readonly commands: Readonly<CommandCounters> & { readonly waiting: number };
+  /** Events told to the outside. */
   readonly events: Readonly<EventCounters>;
+  /** Messages refused by full lanes. */
   readonly refusals: LaneRefusals;
   /** Resets of the device, plus one when stopping. */
   readonly epoch: number;
