@@ -178,11 +178,12 @@ export function endError(name: string, end: DriverProcessEnd): CliError {
   const isSilent = end.failure === undefined && refusal === undefined;
   const tail = isSilent ? lastLines(end.stderrTail) : undefined;
   const how = end.signal === undefined ? "" : `, ${end.signal}`;
-  return new CliError(
-    exitCode,
-    `Driver ${name} ended (${end.exitClass}${how}): ${message}`,
-    tail,
-  );
+  // What kept it from starting says all there is to say.
+  const isPlain = !end.wasReady && !isSilent;
+  const sentence = isPlain
+    ? message
+    : `Driver ${name} ended (${end.exitClass}${how}): ${message}`;
+  return new CliError(exitCode, sentence, tail);
 }
 
 /** What a process that could not explain itself said last. */

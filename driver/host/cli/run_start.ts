@@ -153,9 +153,17 @@ function directWay(plan: RunPlan, toolbox: Toolbox): Way {
   };
 }
 
-/** The driver's process needs the module cache and nothing of the person's. */
+/** The driver's process needs the module cache, a virtual bus around us, and nothing else. */
 function directEnvironment(): Record<string, string> {
-  const kept = ["DENO_DIR", "HOME", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"];
+  const kept = [
+    "DENO_DIR",
+    "HOME",
+    "XDG_CACHE_HOME",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "UMOCKDEV_DIR",
+    "SYSTEMD_DEVICE_VERIFY_SYSFS",
+  ];
   const env: Record<string, string> = {
     NO_COLOR: "1",
     DENO_NO_UPDATE_CHECK: "1",
@@ -264,6 +272,8 @@ function checkAccess(
   toolbox: Toolbox,
 ): void {
   if (plan.choice.kind === "virtual" || device.nodePath === undefined) return;
+  // On a virtual bus around us a node can be opened and not be looked at.
+  if (toolbox.system.fileFacts(device.nodePath) === undefined) return;
   const { vendorId, productId } = device.descriptor;
   const problem = accessProblem(
     toolbox.system,
