@@ -27,8 +27,11 @@ export interface QueueHost {
  * packet is taken for a repetition and lost, as on the wire. USB 2.0, 8.6.
  */
 export abstract class EndpointQueue {
+  /** The endpoint it is the queue of. */
   readonly descriptor: EndpointDescriptor;
+  /** The device it belongs to. */
   protected readonly host: QueueHost;
+  /** Transfers, oldest first. */
   protected readonly units: TransferUnit[] = [];
   #isHalted = false;
   #hostToggle = 0;
@@ -213,6 +216,7 @@ export class InQueue extends EndpointQueue {
     this.#queuedBytes = 0;
   }
 
+  /** Moves on the head; `false` when it has to wait. */
   protected override move(unit: TransferUnit): boolean {
     if (this.#chunks.length === 0) this.#wanted(unit.remainingBytes);
     // What was asked may have halted, flushed or unplugged.
@@ -307,12 +311,14 @@ export class OutQueue extends EndpointQueue {
     this.#out = out;
   }
 
+  /** Ends every unit; an answer of the device that is still due counts for none. */
   override endAll(status: number): void {
     this.#epoch++;
     this.#isBusy = false;
     super.endAll(status);
   }
 
+  /** Moves on the head; `false` when it has to wait. */
   protected override move(unit: TransferUnit): boolean {
     if (this.#isBusy) return false;
     const { fault, data } = unit;

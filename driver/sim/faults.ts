@@ -159,6 +159,17 @@ function meetsTransfer(rule: FaultRule, subject: FaultSubject): boolean {
   return rule.request === undefined || rule.request === subject.request;
 }
 
+const KINDS: readonly Fault["kind"][] = [
+  "stall",
+  "babble",
+  "short",
+  "zeroLength",
+  "late",
+  "silent",
+  "status",
+  "disconnect",
+];
+
 function check(rule: FaultRule): void {
   const { fault } = rule;
   if (rule.ioctl !== undefined && fault.kind !== "status") {
@@ -166,7 +177,11 @@ function check(rule: FaultRule): void {
       `Cannot make an ioctl fail by ${fault.kind}: it takes a status`,
     );
   }
-  if (fault.kind === "status" && ERRNO[fault.errno] === undefined) {
+  // Rules come from other processes as JSON, so types alone do not hold.
+  if (!KINDS.includes(fault.kind)) {
+    throw new RangeError(`Cannot use ${fault.kind} as a kind of fault`);
+  }
+  if (fault.kind === "status" && !Object.hasOwn(ERRNO, fault.errno)) {
     throw new RangeError(`Cannot use ${fault.errno} as an error's name`);
   }
   const numbers = [

@@ -45,13 +45,17 @@ export const UNKNOWN_REQUEST: unique symbol = Symbol("unknown request");
 
 /** What standard requests read and change. */
 export interface StandardTarget {
+  /** What the device says it is. */
   readonly descriptors: VirtualDescriptors;
+  /** `undefined` when not configured. */
   readonly activeConfiguration: ConfigurationDescriptor | undefined;
+  /** DEVICE_REMOTE_WAKEUP. USB 2.0, 9.4.5. */
   isRemoteWakeupOn: boolean;
   /** The live setting, or `undefined` where there is no such interface. */
   alternateOf(interfaceNumber: number): number | undefined;
   /** Halted or not; `undefined` where there is no such endpoint now. */
   isHalted(address: number): boolean | undefined;
+  /** Halts, or clears the halt at the device's end. */
   setHalt(address: number, isHalted: boolean): void;
   /** `false` when there is none of this value. */
   configure(value: number): boolean;

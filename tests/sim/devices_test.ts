@@ -46,7 +46,14 @@ Deno.test("Loopback takes fault rules as JSON from any client", async () => {
     UsbError,
   );
   assertEquals(stalled.code, "stall");
-  for (const text of ["{", "null", '{"fault":{"kind":"status","errno":"?"}}']) {
+  for (
+    const text of [
+      "{",
+      "null",
+      '{"fault":{"kind":"bogus"}}',
+      '{"fault":{"kind":"status","errno":"toString"}}',
+    ]
+  ) {
     const error = await assertRejects(
       () =>
         device.controlOut(
