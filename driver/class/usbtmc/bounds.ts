@@ -30,8 +30,8 @@ export const REQUEST_TIMEOUT_MS = 2_000;
 export const STATUS_BYTE_TIMEOUT_MS = 2_000;
 /** Requests for a status byte while the interrupt endpoint is busy. */
 export const STATUS_BYTE_ATTEMPTS = 10;
-/** Notifications looked at while waiting for one answer: a device that floods must not hold us. */
-export const NOTIFICATIONS_PER_ANSWER_MAX = 256;
+/** Notifications looked at while waiting for one answer: those nobody fetched before, no flood. */
+export const NOTIFICATIONS_PER_ANSWER_MAX = 2048;
 /** Waiters for status bytes: one for each tag that is in use at a time. */
 export const STATUS_BYTE_WAITERS = 16;
 

@@ -94,7 +94,8 @@ export class StatusBytes {
       const tag = this.#tag = nextStatusTag(this.#tag);
       const statusByte = await this.#readWith(tag);
       if (statusByte !== undefined) return statusByte;
-      await time.sleep(CHECK_INTERVAL_MS);
+      if (this.#source === "onDemand") await this.#fetchOld();
+      else await time.sleep(CHECK_INTERVAL_MS);
     }
     const request = readStatusByte(this.#tag, pipes.interfaceNumber);
     throw refused(this.#link, request, Status.interruptInBusy);
@@ -177,6 +178,24 @@ export class StatusBytes {
       }
     }
     throw this.#late();
+  }
+
+  /** Makes room in the endpoint: service requests that nobody fetched. */
+  async #fetchOld(): Promise<void> {
+    const { device, pipes } = this.#link;
+    const pipe = pipes.interruptIn;
+    for (let count = 0; count < NOTIFICATIONS_PER_ANSWER_MAX; count++) {
+      if (pipe === undefined) return;
+      try {
+        const options = { timeoutMs: CHECK_INTERVAL_MS };
+        this.handle(
+          await device.transferIn(pipe.address, pipe.maxPacketSize, options),
+        );
+      } catch (error) {
+        if (error instanceof UsbError && error.code === "timedOut") return;
+        throw error;
+      }
+    }
   }
 
   #late(): UsbError {

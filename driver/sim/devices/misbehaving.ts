@@ -230,8 +230,9 @@ export class MisbehavingInstrument extends VirtualDevice {
         },
         notify: (notification) => {
           const isTaken = this.#active?.notify?.(tools, notification) ?? false;
-          if (isTaken) this.#incidents++;
-          else tools.notify(notification);
+          if (!isTaken) return host.send(INTERRUPT_IN, notification);
+          this.#incidents++;
+          return true;
         },
         flushIn: () => host.flush(BULK_IN),
         haltOut: () => host.halt(BULK_OUT),

@@ -147,7 +147,7 @@ export class VirtualMultimeter extends VirtualDevice {
       handler: messageHandler(instrument),
       wire: {
         send: (transfer) => sendEnded(host, transfer, packetBytes),
-        notify: (notification) => void host.send(INTERRUPT_IN, notification),
+        notify: (notification) => host.send(INTERRUPT_IN, notification),
         flushIn: () => host.flush(BULK_IN),
         haltOut: () => host.halt(BULK_OUT),
       },

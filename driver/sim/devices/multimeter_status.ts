@@ -107,7 +107,7 @@ export class StatusModel {
   #reasons = 0;
   #isRequesting = false;
 
-  /** `requestService` is called at each new reason for service. */
+  /** `requestService` is called when RQS becomes true. */
   constructor(requestService: () => void) {
     this.#requestService = requestService;
   }
@@ -204,7 +204,8 @@ export class StatusModel {
     const isNew = (reasons & ~this.#reasons) !== 0;
     this.#reasons = reasons;
     if (reasons === 0) this.#isRequesting = false;
-    if (!isNew) return;
+    // Asked once already, until the serial poll. USB488 1.00, 3.4.1.
+    if (!isNew || this.#isRequesting) return;
     this.#isRequesting = true;
     this.#requestService();
   }

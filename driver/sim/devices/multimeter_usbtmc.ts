@@ -55,7 +55,8 @@ export interface MessageHandler {
 export interface FunctionWire {
   /** One bulk IN transfer, to be ended by a short packet. */
   send(transfer: Uint8Array, about: AnswerAbout): void;
-  notify(notification: Uint8Array): void;
+  /** `false`: the interrupt endpoint is full. */
+  notify(notification: Uint8Array): boolean;
   /** Drops what was not fetched of bulk IN. */
   flushIn(): void;
   /** Halts bulk OUT. */
@@ -301,8 +302,10 @@ export class UsbtmcFunction {
     if (tag < STATUS_TAG_MIN || tag > STATUS_TAG_MAX) {
       return Uint8Array.of(Status.failed, tag, 0);
     }
-    this.#wire.notify(encodeNotification(tag, this.#handler.serialPoll()));
-    return Uint8Array.of(Status.success, tag, 0);
+    const statusByte = this.#handler.serialPoll();
+    const isSent = this.#wire.notify(encodeNotification(tag, statusByte));
+    const status = isSent ? Status.success : Status.interruptInBusy;
+    return Uint8Array.of(status, tag, 0);
   }
 
   #abortOut(tag: number): Uint8Array {
