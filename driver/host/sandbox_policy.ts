@@ -40,6 +40,8 @@ export interface VirtualBusAccess {
   readonly preloadPath: string;
   /** Folder with its nodes and sockets: the only one that may be written. */
   readonly folderPath: string;
+  /** The driver's own root in it: `UMOCKDEV_DIR`. */
+  readonly rootPath: string;
 }
 
 /** What one driver process may do. */
@@ -138,6 +140,7 @@ function checkPaths(policy: SandboxPolicy): void {
     ["driver", policy.driverPath],
     ["preload library", policy.virtualBus?.preloadPath ?? "/"],
     ["bus folder", policy.virtualBus?.folderPath ?? "/"],
+    ["bus root", policy.virtualBus?.rootPath ?? "/"],
   ];
   for (const [what, path] of paths) {
     if (!path.startsWith("/") || path.split("/").includes("..")) {

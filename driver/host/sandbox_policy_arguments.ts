@@ -40,6 +40,7 @@ export function launcherArguments(policy: SandboxPolicy): readonly string[] {
     ...(virtualBus === undefined ? [] : [
       `--preload=${virtualBus.preloadPath}`,
       `--bus-folder=${virtualBus.folderPath}`,
+      `--bus-root=${virtualBus.rootPath}`,
     ]),
     "--",
     policy.driverPath,
@@ -61,6 +62,7 @@ const VALUED = new Set([
   "user",
   "preload",
   "bus-folder",
+  "bus-root",
 ]);
 const FLAGS = new Set(["detach", "isolate"]);
 
@@ -164,11 +166,13 @@ function readProcess(
 function readVirtualBus(
   values: ReadonlyMap<string, string>,
 ): Pick<SandboxPolicy, "virtualBus"> {
-  if (!values.has("preload") && !values.has("bus-folder")) return {};
+  const names = ["preload", "bus-folder", "bus-root"];
+  if (!names.some((name) => values.has(name))) return {};
   return {
     virtualBus: {
       preloadPath: needed(values, "preload"),
       folderPath: needed(values, "bus-folder"),
+      rootPath: needed(values, "bus-root"),
     },
   };
 }

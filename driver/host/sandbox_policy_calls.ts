@@ -58,6 +58,16 @@ export const ALLOWED_CALLS: readonly CallGroup[] = [
   },
 ];
 
+/** Allowed in the `virtual` profile besides, which is weaker for it. */
+export const VIRTUAL_CALLS: CallGroup = {
+  name: "virtual bus",
+  reason:
+    "the preload library talks to the virtual bus over Unix sockets, and plays udev's netlink socket with one",
+  calls: words(
+    "connect bind setsockopt getsockopt getsockname recvmsg sendmsg",
+  ),
+};
+
 /** A call whose arguments decide. */
 export interface CheckedCall {
   readonly call: string;

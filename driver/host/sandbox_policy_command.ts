@@ -129,7 +129,7 @@ export function driverEnvironment(policy: SandboxPolicy): readonly string[] {
     `DENO_EXTRA_STDIO_FDS=${LOG_DESCRIPTOR_TEXT}`,
     ...(virtualBus === undefined ? [] : [
       `LD_PRELOAD=${virtualBus.preloadPath}`,
-      `UMOCKDEV_DIR=${virtualBus.folderPath}`,
+      `UMOCKDEV_DIR=${virtualBus.rootPath}`,
     ]),
   ];
 }

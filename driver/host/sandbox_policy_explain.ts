@@ -14,6 +14,7 @@ import {
   ALLOWED_CALLS,
   CHECKED_CALLS,
   FATAL_CALLS,
+  VIRTUAL_CALLS,
 } from "./sandbox_policy_calls.ts";
 import { type PathGrant, pathGrants } from "./sandbox_policy_paths.ts";
 import { requestsFor } from "./sandbox_policy_requests.ts";
@@ -70,10 +71,10 @@ export function explainPolicy(
       ...descriptorRights(policy),
       ...usbRights(policy),
       ...pathRights(policy, machine),
-      ...callRights(),
+      ...callRights(policy),
     ],
     layers: layers(policy, machine),
-    limits: LIMITS,
+    limits: policy.profile === "virtual" ? [WEAKER, ...LIMITS] : LIMITS,
   };
 }
 
@@ -127,11 +128,19 @@ function pathRights(
     );
 }
 
-function callRights(): ExplainedRight[] {
+function callRights(policy: SandboxPolicy): ExplainedRight[] {
   return [
     ...ALLOWED_CALLS.map(({ calls, reason }) =>
       right("system calls", calls.join(" "), reason)
     ),
+    ...(policy.virtualBus === undefined ? [] : [
+      right(
+        "system calls",
+        VIRTUAL_CALLS.calls.join(" "),
+        VIRTUAL_CALLS.reason,
+      ),
+      right("checked call", "socket: AF_UNIX", VIRTUAL_CALLS.reason),
+    ]),
     ...CHECKED_CALLS.map(({ call, rule, reason }) =>
       right("checked call", `${call}: ${rule}`, reason)
     ),
@@ -164,7 +173,7 @@ function layers(
     ),
     layer(
       "stage 2",
-      policy.virtualBus === undefined,
+      true,
       "no path at all, not dumpable, Deno permissions revoked",
     ),
     layer(
@@ -198,6 +207,9 @@ function layers(
     ),
   ];
 }
+
+const WEAKER =
+  "WEAKER: the virtual profile may write a folder and make Unix sockets until stage 2; never use it for a real device";
 
 /** `SECURITY.md` has the whole list. */
 const LIMITS = [

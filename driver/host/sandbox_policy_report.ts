@@ -61,14 +61,13 @@ export function reportShortfall(
   policy: SandboxPolicy,
   report: SandboxReport,
 ): readonly string[] {
-  const isVirtual = policy.profile === "virtual";
   const demands: readonly (readonly [boolean, string])[] = [
     [
       report.landlockAbi >= policy.landlockAbiMinimum,
       `Landlock ${report.landlockAbi} is in force, ${policy.landlockAbiMinimum} is demanded`,
     ],
     [report.seccomp, "no system call filter is in force"],
-    [report.stage2 || isVirtual, "stage 2 is not in force"],
+    [report.stage2, "stage 2 is not in force"],
     [
       report.profile === policy.profile,
       `profile ${report.profile} is in force, ${policy.profile} is demanded`,

@@ -17,6 +17,7 @@ const EXECUTE = 1n << 0n;
 const WRITE_FILE = 1n << 1n;
 const READ_FILE = 1n << 2n;
 const READ_DIR = 1n << 3n;
+const MAKE_SOCK = 1n << 9n;
 const TRUNCATE = 1n << 14n;
 const IOCTL_DEV = 1n << 15n;
 /** The rights a rule on a file may name; others there are EINVAL. */
@@ -36,7 +37,7 @@ export type PathAccess = "read" | "execute" | "readWriteBelow";
 const ACCESS: Readonly<Record<PathAccess, bigint>> = {
   read: READ_FILE,
   execute: EXECUTE | READ_FILE,
-  readWriteBelow: READ_FILE | READ_DIR | WRITE_FILE | IOCTL_DEV | TRUNCATE,
+  readWriteBelow: READ_FILE | READ_DIR | WRITE_FILE | MAKE_SOCK,
 };
 
 /** A path that stays open to the driver. */

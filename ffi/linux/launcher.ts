@@ -197,6 +197,7 @@ function filterProgram(libc: Libc, what: Launch, executable: bigint): bigint {
     processId: libc.call("getpid"),
     requests: requests.map(({ number }) => number),
     executableAddress: executable,
+    isVirtual: policy.profile === "virtual",
   });
   const kept = Object.entries(rules).filter(([name]) =>
     experiment.omitCalls?.includes(name) !== true

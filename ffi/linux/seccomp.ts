@@ -9,6 +9,7 @@ import {
   ALLOWED_CALLS,
   FATAL_CALLS,
   STAGE2_PATH_CALLS,
+  VIRTUAL_CALLS,
 } from "../../driver/host/sandbox_policy_calls.ts";
 import {
   ALLOW,
@@ -37,6 +38,8 @@ export interface DriverFilterOptions {
   readonly requests: readonly number[];
   /** Address of the one path that may be executed; `undefined` allows none. */
   readonly executableAddress?: bigint;
+  /** The `virtual` profile: Unix sockets too. */
+  readonly isVirtual?: boolean;
 }
 
 /** CLONE_THREAD. include/uapi/linux/sched.h. */
@@ -89,6 +92,7 @@ export function driverRules(options: DriverFilterOptions): Rules {
     ),
     recvfrom: when([is(4, 0, 64)], failWith(ERRNO.EPERM)),
     sendto: when([is(4, 0, 64)], failWith(ERRNO.EPERM)),
+    ...(options.isVirtual === true ? virtualRules() : {}),
   };
 }
 
@@ -121,6 +125,8 @@ export function lockdownRules(options: LockdownOptions): Rules {
     execve: KILL,
     execveat: KILL,
     seccomp: failWith(ERRNO.EPERM),
+    // The virtual profile has made its sockets; the others never had any.
+    ...each(["socket", "connect", "bind"], failWith(ERRNO.EPERM)),
     ...(options.noNewCode
       ? each(["mmap", "mprotect", "pkey_mprotect"], code)
       : {}),
@@ -157,6 +163,14 @@ export function installFilter(
 ): number {
   const flags = options.allThreads ? TSYNC : 0;
   return libc.call("seccomp", [SET_MODE_FILTER, flags, programAt]);
+}
+
+function virtualRules(): Rules {
+  const AF_UNIX = 1;
+  return {
+    ...each(VIRTUAL_CALLS.calls, ALLOW),
+    socket: when([is(0, AF_UNIX, 32)], failWith(ERRNO.EPERM)),
+  };
 }
 
 function ioctlRule(requests: readonly number[]): Rule {

@@ -54,7 +54,11 @@ Deno.test("A policy survives the way through the launcher's command line", () =>
     sandboxPolicy({
       ...METER,
       profile: "virtual",
-      virtualBus: { preloadPath: "/lib/preload.so", folderPath: "/tmp/bus" },
+      virtualBus: {
+        preloadPath: "/lib/preload.so",
+        folderPath: "/tmp/bus",
+        rootPath: "/tmp/bus/1",
+      },
     }),
   ];
   for (const policy of policies) {
@@ -126,7 +130,7 @@ Deno.test("A policy out of bounds is refused", () => {
   refuse({ driverArguments: ["a\0b"] }, "NUL");
   refuse({ profile: "virtual" }, "go together");
   refuse({
-    virtualBus: { preloadPath: "/p", folderPath: "/f" },
+    virtualBus: { preloadPath: "/p", folderPath: "/f", rootPath: "/f/1" },
   }, "go together");
   const loose = METER as unknown as Record<string, unknown>;
   const typed = (change: object): SandboxPolicyInput =>

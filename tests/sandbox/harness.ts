@@ -43,6 +43,7 @@ export type Program =
   | "launcher_experiment"
   | "bus_driver"
   | "echo_driver"
+  | "preload_driver"
   | "probe"
   | "canary";
 

@@ -220,6 +220,25 @@ for (const architecture of ARCHITECTURES) {
   });
 }
 
+Deno.test("Only the virtual profile makes sockets, Unix ones, until stage 2", () => {
+  const cases = (verdict: number): readonly Case[] => [
+    ["socket", [1, 1], verdict],
+    ["socket", [2, 1], EPERM],
+    ["socket", [16, 3], EPERM],
+    ["connect", [5], verdict],
+    ["bind", [5], verdict],
+  ];
+  const options = { processId: PROCESS, requests: [] };
+  for (const architecture of ARCHITECTURES) {
+    const plain = driverFilter(options, architecture);
+    const virtual = driverFilter({ ...options, isVirtual: true }, architecture);
+    check(plain, cases(EPERM), architecture);
+    check(virtual, cases(ALLOW), architecture);
+    const locked = lockdownFilter({ noNewCode: false }, architecture);
+    check(locked, cases(EPERM), architecture);
+  }
+});
+
 Deno.test("x32 numbers kill", () => {
   const filter = driverFilter({ processId: 1, requests: [] }, "x86_64");
   const number = 0x40000000 + 39;

@@ -1,0 +1,66 @@
+import { assert, assertEquals } from "../../driver/std.ts";
+import type { SandboxReport } from "../../driver/host/sandbox_policy_report.ts";
+import { Loopback } from "../../driver/sim/devices/loopback.ts";
+import { seededRandom, VirtualBus } from "../../driver/sim/virtual_bus.ts";
+import { isPreloadAvailable } from "../../ffi/linux/virtual_bus_available.ts";
+import { SystemClock } from "../../ffi/linux/virtual_bus_clock.ts";
+import { PreloadTransport } from "../../ffi/linux/virtual_bus_preload.ts";
+import {
+  bundleOf,
+  canSandbox,
+  exists,
+  LIBUSB,
+  runLaunch,
+  Scratch,
+} from "./harness.ts";
+
+/** The preload library lies where libusb does. */
+const PRELOAD = `${
+  LIBUSB.slice(0, LIBUSB.lastIndexOf("/"))
+}/libumockdev-preload.so.0`;
+const canRun = canSandbox && exists(PRELOAD) &&
+  (await isPreloadAvailable()).isAvailable;
+
+/** What the driver tells. */
+interface Told {
+  readonly echo: string;
+  readonly canOpen: boolean;
+  readonly canFork: boolean;
+  readonly sandbox: SandboxReport;
+}
+
+Deno.test({
+  name:
+    "The virtual profile runs on the preload library's bus, filter and stage 2 in force",
+  ignore: !canRun,
+  fn: async (): Promise<void> => {
+    await using scratch = await Scratch.make();
+    const bus = new VirtualBus({
+      clock: new SystemClock(),
+      random: seededRandom(1),
+    });
+    await using transport = new PreloadTransport(bus);
+    bus.plug(new Loopback());
+    using client = transport.addClient();
+    const { code, stdout, stderr } = await runLaunch({
+      scratch,
+      driver: await bundleOf("preload_driver"),
+      driverArguments: [LIBUSB],
+      experiment: {},
+      policy: {
+        profile: "virtual",
+        virtualBus: {
+          preloadPath: PRELOAD,
+          folderPath: client.root.slice(0, client.root.lastIndexOf("/")),
+          rootPath: client.root,
+        },
+      },
+    });
+    assertEquals([code, stderr], [0, ""]);
+    const { echo, canOpen, canFork, sandbox } = JSON.parse(stdout) as Told;
+    assertEquals([echo, canOpen, canFork], ["preloaded", false, false]);
+    assertEquals(sandbox.profile, "virtual");
+    assert(sandbox.seccomp && sandbox.stage2);
+    bus.close();
+  },
+});
