@@ -25,6 +25,8 @@ const NAP_MS_MAX = 0.2;
 const STAY_MS_MAX = 0.5;
 /** Consumers resubmit a few promises after they were told; waiting before that would wait for nothing. */
 const SETTLE_TICKS = 8;
+/** libusb reaps no more transfers of a device at a time: 26 in all versions up to 1.0.30. */
+const REAPED_PER_LOOK = 26;
 /** What the hop of a park costs; not counted as waiting for the device. */
 const HOP_MS = 0.05;
 /** Weight of the newest gap in the smoothed one. */
@@ -178,7 +180,8 @@ export class EventPump {
         this.#barrenParks = 0;
         await this.#yield(nowMs);
         // Some are still pending, so the device takes its time: looking again at once finds nothing.
-        if (found < pending && this.#mayNap(nowMs)) {
+        const isCaughtUp = found < pending && found < REAPED_PER_LOOK;
+        if (isCaughtUp && this.#mayNap(nowMs)) {
           await this.#settleAndNap(nowMs);
         }
       } else if (this.#mayNap(nowMs)) {
