@@ -35,6 +35,30 @@ export type {
   SessionCounters,
   SessionOptions,
 } from "./driver/loop/session_options.ts";
+export type {
+  CommandCounters,
+  CommandOptions,
+} from "./driver/loop/commands.ts";
+export type { Random } from "./driver/loop/chance.ts";
+export type {
+  EmitEvent,
+  EventCounters,
+} from "./driver/loop/handler_context.ts";
+export type { TransferCounters } from "./driver/loop/guarded_port.ts";
+export type { InputReport } from "./driver/loop/inputs.ts";
+export type * from "./driver/loop/journal.ts";
+export type {
+  DropReason,
+  InputTally,
+  LaneDepths,
+  LaneRefusals,
+} from "./driver/loop/messages.ts";
+export type {
+  SafeStateReport,
+  SafeStateResult,
+} from "./driver/loop/safe_state.ts";
+export type { ReaderOptions } from "./driver/endpoint_reader.ts";
+export type { WriterOptions } from "./driver/endpoint_writer.ts";
 export type { SessionState } from "./driver/loop/session_state.ts";
 export type {
   EndClass,
@@ -46,4 +70,6 @@ export {
   LibusbPort,
   type LibusbPortOptions,
 } from "./ffi/libusb_port.ts";
+export type { LibusbDevice } from "./ffi/device.ts";
+export type { KnownPlace } from "./ffi/device_list.ts";
 export type { LibusbVersion } from "./ffi/library.ts";

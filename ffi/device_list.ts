@@ -127,8 +127,11 @@ export class DeviceList {
 
 /** What a caller knows that libusb may not: an inherited descriptor tells no port. */
 export interface KnownPlace {
+  /** Bus number. */
   readonly busNumber?: number;
+  /** Port path as Linux writes it, `1-4.2`. */
   readonly portPath?: string;
+  /** The device node. */
   readonly nodePath?: string;
   /** Device descriptor and configurations, read elsewhere. */
   readonly descriptors?: Uint8Array;

@@ -13,8 +13,11 @@ import { Memory } from "./memory.ts";
 
 /** A version of libusb. */
 export interface LibusbVersion {
+  /** First number. */
   readonly major: number;
+  /** Second number. */
   readonly minor: number;
+  /** Third number: what changes between releases of 1.0. */
   readonly micro: number;
   /** `1.0.26`, with the release candidate's suffix if it is one. */
   readonly text: string;

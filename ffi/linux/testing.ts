@@ -33,6 +33,14 @@ export * from "../../driver/sim/devices/multimeter.ts";
 export { SimulatedPort } from "../../driver/sim/simulated_port.ts";
 export type { SimulatedPortOptions } from "../../driver/sim/simulated_port.ts";
 export type * from "../../driver/sim/faults.ts";
+export type { BusDevice } from "../../driver/sim/bus_device.ts";
+export type * from "../../driver/sim/transfer_unit.ts";
+export { ERRNO, type ErrnoName } from "../../driver/sim/errno.ts";
+export type * from "../../driver/sim/claims.ts";
+export type { QueueHost } from "../../driver/sim/endpoint_queue.ts";
+export type { StandardTarget } from "../../driver/sim/standard_requests.ts";
+export type { SysfsPlace } from "../../driver/sim/sysfs.ts";
+export type { UsbfsMemory } from "../../driver/sim/usbfs_memory.ts";
 export type { Clock, Timer } from "../../driver/loop/clock.ts";
 export { VirtualClock } from "../../driver/loop/clock.ts";
 export type {

@@ -225,7 +225,7 @@ function describe(options: BootMouseOptions): VirtualDescriptors {
     speed: "full",
     device: deviceDescriptor({
       vendorId: 0x1209,
-      productId: 0x0002,
+      productId: 0x0004,
       maxPacketSize0: 8,
     }),
     configurations: [

@@ -63,7 +63,7 @@ export const MISCHIEF_NAMES: readonly MischiefName[] = Object.keys(
 ) as MischiefName[];
 
 /** `idProduct` of the misbehaving instrument. */
-export const MISBEHAVING_PRODUCT_ID = 0x0003;
+export const MISBEHAVING_PRODUCT_ID = 0x0005;
 /** Vendor requests. */
 const CHOOSE = 1;
 const INCIDENTS = 2;
