@@ -21,8 +21,10 @@ const ADDFD_SETFD_AND_SEND = 3;
 /** Linux, include/uapi/asm-generic/poll.h. */
 const POLLIN = 0x1;
 const POLLERR_HUP_NVAL = 0x38;
-/** `struct pollfd`, in bytes. */
+/** `struct pollfd`, in bytes: descriptor, events, and what was found, in the upper half of the second word. */
 const POLL_BYTES = 8;
+/** Entries before those of the pipes. */
+const FIXED = 2;
 
 /** A system call that waits for an answer. */
 export class NotifiedCall implements WaitingCall {
@@ -73,6 +75,8 @@ export class NotificationListener implements Disposable {
   readonly #descriptor: number;
   readonly #wake: number;
   readonly #timeout = new BigInt64Array(2);
+  /** An array of `struct pollfd`: the listener, the wake-up, the pipes. */
+  #polled = new Int32Array(new ArrayBuffer(0));
   #isOpen = true;
 
   /** Takes the listener's descriptor over; `lingerUs` as in NotifyOptions. */
@@ -81,46 +85,64 @@ export class NotificationListener implements Disposable {
     this.#descriptor = descriptor;
     this.#wake = libc.symbols.eventfd(0, O.CLOEXEC | O.NONBLOCK);
     this.#timeout[1] = BigInt(lingerUs) * 1000n; // struct timespec
+    this.watch([]);
   }
 
-  /** Waits a moment, on this thread, for a call or an end of one of the pipes; says whether there is one. */
-  linger(pipes: readonly number[]): boolean {
-    const polled = this.#polled(pipes);
+  /** Sets the pipes to wait for besides calls: those whose last writer may go. */
+  watch(pipes: readonly number[]): void {
+    // A new buffer: `park` may still be using the old one.
+    const polled = new Int32Array(
+      new ArrayBuffer((FIXED + pipes.length) * POLL_BYTES),
+    );
+    polled.set([this.#descriptor, POLLIN, this.#wake, POLLIN]);
+    // Ends are reported unasked.
+    pipes.forEach((pipe, index) => polled[(FIXED + index) * 2] = pipe);
+    this.#polled = polled;
+  }
+
+  /** Waits a moment, on this thread, for a call or an end; says whether there is one. */
+  linger(): boolean {
+    const polled = this.#polled;
     const count = BigInt(polled.byteLength / POLL_BYTES);
     // SAFETY: both buffers are ours and whole; no signal mask.
     return this.#libc.symbols.ppoll(polled, count, this.#timeout, 0n) > 0;
   }
 
-  /** Waits, off this thread, for a call, an end of one of the pipes, or `close()`. */
-  async park(pipes: readonly number[]): Promise<void> {
-    const polled = this.#polled(pipes);
+  /** Waits, off this thread, for a call, an end or `wake()`. */
+  async park(): Promise<void> {
+    const polled = this.#polled;
     const count = BigInt(polled.byteLength / POLL_BYTES);
     // SAFETY: the buffer is referred to by this frame until the call is over.
     await this.#libc.symbols.pollParked(polled, count, -1);
   }
 
-  /** The pipes, of those given, whose last writer is gone. Does not wait. */
-  ended(pipes: readonly number[]): ReadonlySet<number> {
-    const polled = this.#polled(pipes);
+  /** What the last wait found of the listener: a call to receive, or no client left. */
+  get state(): "call" | "quiet" | "noClients" {
+    const events = this.#found(0);
+    if ((events & POLLIN) !== 0) return "call";
+    return (events & POLLERR_HUP_NVAL) !== 0 ? "noClients" : "quiet";
+  }
+
+  /** Whether the last wait found an end. */
+  get hasEnds(): boolean {
+    for (let at = FIXED; at < this.#polled.length / 2; at++) {
+      if ((this.#found(at) & POLLERR_HUP_NVAL) !== 0) return true;
+    }
+    return false;
+  }
+
+  /** The watched pipes whose last writer is gone now. */
+  ended(): ReadonlySet<number> {
+    const polled = this.#polled;
     const count = BigInt(polled.byteLength / POLL_BYTES);
     // SAFETY: a whole array of struct pollfd of ours.
     this.#libc.symbols.poll(polled, count, 0);
-    return new Set(
-      pipes.filter((_, index) =>
-        (polled.getInt16((index + 2) * POLL_BYTES + 6, true) &
-          POLLERR_HUP_NVAL) !== 0
-      ),
-    );
-  }
-
-  /** What the listener itself has: a call to receive, or no client left. */
-  state(): "call" | "quiet" | "noClients" {
-    const polled = this.#polled([]);
-    // SAFETY: as above.
-    this.#libc.symbols.poll(polled, 1n, 0);
-    const events = polled.getInt16(6, true);
-    if ((events & POLLIN) !== 0) return "call";
-    return (events & POLLERR_HUP_NVAL) !== 0 ? "noClients" : "quiet";
+    const ended = new Set<number>();
+    for (let at = FIXED; at < polled.length / 2; at++) {
+      if ((this.#found(at) & POLLERR_HUP_NVAL) === 0) continue;
+      ended.add(polled[2 * at] ?? -1);
+    }
+    return ended;
   }
 
   /** The next call; `undefined` when its thread was killed meanwhile. */
@@ -207,14 +229,8 @@ export class NotificationListener implements Disposable {
     );
   }
 
-  #polled(pipes: readonly number[]): DataView<ArrayBuffer> {
-    const view = new DataView(new ArrayBuffer((pipes.length + 2) * POLL_BYTES));
-    const watched = [this.#descriptor, this.#wake, ...pipes];
-    watched.forEach((descriptor, index) => {
-      view.setInt32(index * POLL_BYTES, descriptor, true);
-      // Ends are reported unasked.
-      view.setInt16(index * POLL_BYTES + 4, index < 2 ? POLLIN : 0, true);
-    });
-    return view;
+  /** `revents` of an entry: the upper half of its second word. */
+  #found(at: number): number {
+    return (this.#polled[2 * at + 1] ?? 0) >> 16;
   }
 }

@@ -49,6 +49,13 @@ const LINGERS_MAX = 50;
 /** Rounds of microtasks in which an answer is at once; a later one is sent when it comes. */
 const ANSWER_ROUNDS = 32;
 
+/** SUBMITURB, REAPURBNDELAY and DISCARDURB: most calls by far. Linux, include/uapi/linux/usbdevice_fs.h. */
+const TRANSFER_REQUESTS: ReadonlySet<number> = new Set([
+  0x8038550a,
+  0x4008550d,
+  0x550b,
+]);
+
 /** A call's argument that says the descriptor itself is meant. Linux, include/uapi/linux/fcntl.h. */
 const AT_EMPTY_PATH = 0x1000;
 
@@ -58,6 +65,7 @@ export class Notifier {
   readonly #files: OpenFiles;
   readonly #memory = new MemoryCopier();
   readonly #handlers: ReadonlyMap<number, (call: NotifiedCall) => unknown>;
+  #watchedVersion = -1;
   #isStopped = false;
 
   /** Serves nothing yet. */
@@ -78,17 +86,18 @@ export class Notifier {
     let lingered = 0;
     try {
       while (!this.#isStopped) {
-        const pipes = this.#pipes();
+        this.#watch();
         const isQuick = this.#options.lingers && lingered++ < LINGERS_MAX &&
-          listener.linger(pipes);
+          listener.linger();
         if (!isQuick) {
           lingered = 0;
-          await listener.park(pipes);
+          await listener.park();
         }
-        const state = this.#isStopped ? "noClients" : listener.state();
+        if (this.#isStopped) return;
+        const { state } = listener;
         const call = state === "call" ? listener.receive() : undefined;
         // After receiving: what this client closed before is closed now.
-        this.#endClosed();
+        if (listener.hasEnds || this.#mustSeeCloses(call)) this.#endClosed();
         if (call !== undefined) await this.#serve(call);
         if (state === "noClients") return;
       }
@@ -105,15 +114,27 @@ export class Notifier {
     this.#options.listener.wake();
   }
 
-  #pipes(): number[] {
-    return [...this.#files.watched()].map((file) => file.pipe.reader);
+  /** Tells the listener which pipes there are, when they changed. */
+  #watch(): void {
+    if (this.#watchedVersion === this.#files.version) return;
+    this.#watchedVersion = this.#files.version;
+    const pipes = [...this.#files.watched()].map((file) => file.pipe.reader);
+    this.#options.listener.watch(pipes);
+  }
+
+  /** Transfers need not know of other files; what claims or opens has to. */
+  #mustSeeCloses(call: NotifiedCall | undefined): boolean {
+    if (call === undefined || this.#files.size === 0) return false;
+    const isTransfer = call.number === this.#options.abi.calls.ioctl &&
+      TRANSFER_REQUESTS.has(call.argument32(1));
+    return !isTransfer;
   }
 
   #endClosed(): void {
-    const pipes = this.#pipes();
-    if (pipes.length === 0) return;
-    const ended = this.#options.listener.ended(pipes);
+    const ended = this.#options.listener.ended();
     if (ended.size === 0) return;
+    // One that hung up meanwhile is no file's any more: watch anew.
+    this.#watchedVersion = -1;
     for (const file of [...this.#files.watched()]) {
       if (ended.has(file.pipe.reader)) this.#files.end(file);
     }

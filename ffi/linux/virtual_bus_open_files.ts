@@ -30,13 +30,20 @@ const LINK_BYTES_MAX = 64;
 
 /** The open files, by pipe. */
 export class OpenFiles {
-  readonly #files = new Map<string, OpenFile>();
+  readonly #files = new Map<number, OpenFile>();
+  readonly #paths = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly #libc: Libc;
+  #version = 0;
   readonly #link = new Uint8Array(new ArrayBuffer(LINK_BYTES_MAX));
 
   /** `libc` is borrowed. */
   constructor(libc: Libc) {
     this.#libc = libc;
+  }
+
+  /** Changes with the files. */
+  get version(): number {
+    return this.#version;
   }
 
   /** How many there are. */
@@ -53,24 +60,26 @@ export class OpenFiles {
 
   /** Keeps a file. */
   add(file: OpenFile): void {
-    this.#files.set(file.pipe.name, file);
+    this.#files.set(file.pipe.inode, file);
+    this.#version++;
   }
 
   /** The file behind a descriptor of a thread's. */
   find(thread: number, descriptor: number): OpenFile | undefined {
-    return this.#files.get(this.#linkOf(thread, descriptor));
+    return this.#files.get(this.#pipeOf(thread, descriptor));
   }
 
   /** A number no open file of the thread's process has. */
   freeDescriptor(thread: number): number {
     let descriptor = FIRST_DESCRIPTOR;
-    while (this.#linkOf(thread, descriptor) !== "") descriptor++;
+    while (this.#pipeOf(thread, descriptor) !== NOTHING) descriptor++;
     return descriptor;
   }
 
   /** Ends a file: its transfers, its claims. */
   end(file: OpenFile): void {
-    if (!this.#files.delete(file.pipe.name)) return;
+    if (!this.#files.delete(file.pipe.inode)) return;
+    this.#version++;
     file.session.closed();
     file.pipe.close();
   }
@@ -87,39 +96,65 @@ export class OpenFiles {
   closing(thread: number, descriptor: number): void {
     const file = this.find(thread, descriptor);
     if (file === undefined || file.pipe.reader >= 0) return;
-    if (this.#copies(thread, file.pipe.name) <= 1) this.end(file);
+    if (this.#copies(thread, file.pipe.inode) <= 1) this.end(file);
   }
 
   /** Ends files of processes that are gone, which a pipe that hung up does not show. */
   endOrphans(): void {
     for (const file of [...this.#files.values()]) {
       const isOrphan = file.pipe.reader < 0 &&
-        this.#copies(file.process, file.pipe.name) === 0;
+        this.#copies(file.process, file.pipe.inode) === 0;
       if (isOrphan) this.end(file);
     }
   }
 
-  #copies(process: number, name: string): number {
+  #copies(process: number, inode: number): number {
     try {
       return [...Deno.readDirSync(`/proc/${process}/fd`)]
-        .filter((entry) => this.#linkOf(process, entry.name) === name).length;
+        .filter((entry) => this.#pipeOf(process, entry.name) === inode).length;
     } catch {
       return 0;
     }
   }
 
-  /** What a descriptor of a thread's refers to, `pipe:[12345]`; empty when there is none. */
-  #linkOf(thread: number, descriptor: number | string): string {
-    const path = cString(`/proc/${thread}/fd/${descriptor}`);
+  /** Inode of the pipe a descriptor refers to, or NOTHING, or OTHER. */
+  #pipeOf(thread: number, descriptor: number | string): number {
+    const key = `/proc/${thread}/fd/${descriptor}`;
+    let path = this.#paths.get(key);
+    if (path === undefined) {
+      if (this.#paths.size >= PATHS_MAX) this.#paths.clear();
+      path = cString(key);
+      this.#paths.set(key, path);
+    }
     // SAFETY: both buffers are ours, the link is cut to its buffer's length.
     const length = Number(
       this.#libc.symbols.readlink(path, this.#link, BigInt(LINK_BYTES_MAX)),
     );
-    return new TextDecoder().decode(
-      this.#link.subarray(0, Math.max(length, 0)),
-    );
+    return length <= 0 ? NOTHING : pipeInode(this.#link.subarray(0, length));
   }
 }
+
+/** No such descriptor. */
+const NOTHING = 0;
+/** A descriptor that is no pipe. */
+const OTHER = -1;
+/** Encoded paths that are kept: a few threads with a few files each. */
+const PATHS_MAX = 256;
+
+/** The number in `pipe:[12345]`; OTHER when it is another link. */
+export function pipeInode(link: Uint8Array): number {
+  const DIGIT_0 = 0x30;
+  for (let at = 0; at < PIPE_PREFIX.length; at++) {
+    if (link[at] !== PIPE_PREFIX[at]) return OTHER;
+  }
+  let inode = 0;
+  for (const byte of link.subarray(PIPE_PREFIX.length, -1)) {
+    inode = inode * 10 + byte - DIGIT_0;
+  }
+  return inode;
+}
+
+const PIPE_PREFIX = new TextEncoder().encode("pipe:[");
 
 /** The bus refuses with a RangeError when too many files are open. */
 export function tryOpen(node: BusNode): Session | undefined {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { assert } from "../../driver/assert.ts";
 import type { Readiness } from "../../driver/sim/usbfs_contract.ts";
 import {
   cString,
@@ -24,8 +25,8 @@ export class SessionPipe implements Readiness {
   #reader: number;
   #writer: number;
   #isReady = true;
-  /** Names the pipe in /proc, `pipe:[12345]`, in every process that has it. */
-  readonly name: string;
+  /** The same in every process that has the pipe. */
+  readonly inode: number;
 
   private constructor(libc: Libc, reader: number, writer: number) {
     this.#libc = libc;
@@ -33,7 +34,9 @@ export class SessionPipe implements Readiness {
     this.#writer = writer;
     libc.symbols.fcntl(writer, F_SETPIPE_SZ, PIPE_CAPACITY_BYTES);
     this.#self = cString(`/proc/self/fd/${reader}`);
-    this.name = Deno.readLinkSync(`/proc/self/fd/${reader}`);
+    const link = Deno.readLinkSync(`/proc/self/fd/${reader}`); // pipe:[12345]
+    this.inode = Number(/^pipe:\[(\d+)\]$/.exec(link)?.[1]);
+    assert(Number.isSafeInteger(this.inode), `${link} is no pipe`);
     this.setReady(false);
   }
 

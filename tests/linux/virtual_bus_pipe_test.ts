@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "../../driver/std.ts";
 import { openLibc } from "../../ffi/linux/virtual_bus_libc.ts";
+import { pipeInode } from "../../ffi/linux/virtual_bus_open_files.ts";
 import { SessionPipe } from "../../ffi/linux/virtual_bus_pipe.ts";
 
 const POLLOUT = 0x4;
@@ -78,7 +79,11 @@ Deno.test("Session pipe shows POLLERR to its client after a hangup", () => {
   assertEquals(ends.pipe.reader, -1);
 });
 
-Deno.test("Session pipe has a name that its copies share", () => {
+Deno.test("Session pipe is found by the number in its link, which nothing else has", () => {
   using ends = handedOver();
-  assert(/^pipe:\[\d+\]$/.test(ends.pipe.name), ends.pipe.name);
+  const link = new TextEncoder().encode(`pipe:[${ends.pipe.inode}]`);
+  assertEquals(pipeInode(link), ends.pipe.inode);
+  for (const other of ["socket:[12]", "/dev/null", "anon_inode:[eventfd]"]) {
+    assertEquals(pipeInode(new TextEncoder().encode(other)), -1);
+  }
 });
