@@ -2,8 +2,13 @@
  * What the driver does itself: checks that it is confined before it touches its
  * device, and closes the doors that only start-up needed before it says READY.
  *
- * Runs under `--allow-ffi=<libusb>` alone. Afterwards everything that is bound
- * and open goes on working: FFI calls, libusb's event handling, the log.
+ * Runs under `--allow-ffi=<libusb>` alone. Afterwards there works what is bound
+ * and open: FFI calls, sync and nonblocking, libusb's event handling; `node:fs`
+ * `writeSync` and `fsyncSync` on the log; stdin, stdout, stderr; timers, chance,
+ * digests, `Intl`, signal listeners, workers made from a Blob, `node:` built-ins
+ * that are in the bundle. There does not work: `dlopen`, opening or looking at
+ * any path, `import()` of files, sockets, processes, and `Deno.memoryUsage().rss`,
+ * which is 0: ask `process.resourceUsage().maxRSS`.
  *
  * @module
  */

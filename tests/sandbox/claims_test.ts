@@ -100,6 +100,28 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "C11: after stage 2 a driver's own tools work, and nothing that leads out",
+  ignore: !canSandbox,
+  fn: async (): Promise<void> => {
+    for (const profile of ["default", "jitless"] as const) {
+      await using scratch = await Scratch.make();
+      const driver = await bundleOf("tools_driver");
+      const { code, stdout, stderr } = await runLaunch({
+        scratch,
+        driver,
+        driverArguments: [LIBUSB],
+        policy: { profile },
+      }, "input");
+      assertEquals([code, stderr], [0, ""]);
+      const results = Object.entries(JSON.parse(stdout) as object);
+      assertEquals(results.filter(([, result]) => result !== true), []);
+      assert(results.length > 15, stdout);
+    }
+  },
+});
+
+Deno.test({
   name: "C8: the driver holds its five descriptors and what its runtime made",
   ignore: !canSandbox,
   fn: async (): Promise<void> => {

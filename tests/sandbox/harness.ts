@@ -45,6 +45,7 @@ export type Program =
   | "echo_driver"
   | "preload_driver"
   | "probe"
+  | "tools_driver"
   | "canary";
 
 /** Bundles are kept between runs, by content, where caches are kept. */
@@ -156,13 +157,16 @@ export interface LaunchEnd {
   readonly stderr: string;
 }
 
+/** A launch that hangs is ended after this. */
+const TIME_LIMIT_MS = 60_000;
+
 /** Launches, gives it its input, and waits for the end. */
 export async function runLaunch(
   launch: Launch,
   input = "",
 ): Promise<LaunchEnd> {
   const child = (await launchCommand(launch)).spawn();
-  return await finish(child, input);
+  return await settle(child, { input, timeLimitMs: TIME_LIMIT_MS });
 }
 
 /** As {@linkcode finish}, but ends a process that hangs. */
