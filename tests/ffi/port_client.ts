@@ -31,7 +31,8 @@ const commands: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
     const device = await port.open(info);
     await useDevice(device);
     const { product, serialNumber } = device.info;
-    return { product, serialNumber, interfaces: info.configurations.length };
+    const configurations = info.configurations.map(({ bytes }) => [...bytes]);
+    return { product, serialNumber, configurations };
   },
 
   async inherited(path): Promise<unknown> {
@@ -47,7 +48,8 @@ const commands: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
     });
     await useDevice(device);
     const { product, serialNumber, configurations, id } = device.info;
-    return { id, product, serialNumber, interfaces: configurations.length };
+    const raw = configurations.map(({ bytes }) => [...bytes]);
+    return { id, product, serialNumber, configurations: raw };
   },
 
   async refused(path): Promise<unknown> {
