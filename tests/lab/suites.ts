@@ -38,6 +38,17 @@ export const SUITES: readonly Suite[] = [
     programs: DEVICE_WORKER,
   },
   {
+    name: "sandbox",
+    title: "the sandboxed driver: Landlock, seccomp and the interface mask",
+    entry: "suites/sandbox.ts",
+    programs: {
+      ...DEVICE_WORKER,
+      launcher: "ffi/linux/launcher_main.ts",
+      bus_driver: "tests/sandbox/bus_driver.ts",
+      raw_driver: "tests/lab/programs/raw_driver.ts",
+    },
+  },
+  {
     name: "kernel",
     title: "what the emulation takes from a real usbfs",
     entry: "suites/kernel_facts.ts",

@@ -1,10 +1,13 @@
 /** A real kernel's usbfs answers as `tests/sim/usbfs_facts.ts` says. */
 
+import { LOOPBACK_REQUEST } from "../../../driver/sim/devices/loopback.ts";
+import { USBDEVFS } from "../../../driver/sim/usbfs_constants.ts";
 import { assertEquals } from "../../../driver/std.ts";
 import { USBFS_FACTS } from "../../sim/usbfs_facts.ts";
-import type {
-  UsbfsFileUnderTest,
-  UsbfsUnderTest,
+import {
+  Probe,
+  type UsbfsFileUnderTest,
+  type UsbfsUnderTest,
 } from "../../sim/usbfs_probe.ts";
 import { cstring, Libc } from "../../../ffi/linux/libc.ts";
 import { ExportedBus } from "./exported_bus.ts";
@@ -66,23 +69,40 @@ class KernelFile implements UsbfsFileUnderTest {
 const bus = await ExportedBus.start();
 Deno.test.afterAll(() => bus.stop());
 
+/** Plugging in takes a second, so a device that is still there is used again. */
+let plugged: { readonly id: string; readonly nodePath: string } | undefined;
+
+async function loopback(
+  libc: Libc,
+): Promise<{ readonly id: string; readonly nodePath: string }> {
+  if (plugged !== undefined) {
+    const { nodePath } = plugged;
+    const file = new KernelFile(libc, nodePath);
+    // Selecting the configuration anew ends halts and alternate settings.
+    const first = file.place(new Uint8Array([1, 0, 0, 0]));
+    await file.ioctl(USBDEVFS.SETCONFIGURATION, first);
+    await new Probe(file).vendor(LOOPBACK_REQUEST.restart);
+    await file.close();
+    return plugged;
+  }
+  const id = await bus.control.plug("loopback");
+  const { nodePath } = await waitForDevice(LOOPBACK);
+  return plugged = { id, nodePath };
+}
+
 async function ask(
   question: (bus: UsbfsUnderTest) => Promise<unknown>,
 ): Promise<unknown> {
   using libc = Libc.open("libc.so.6");
-  const id = await bus.control.plug("loopback");
-  const { nodePath } = await waitForDevice(LOOPBACK);
-  try {
-    return await question({
-      open: () => Promise.resolve(new KernelFile(libc, nodePath)),
-      unplug: async () => {
-        await bus.control.unplug(id);
-        await until("departure", () => findDevice(LOOPBACK) === undefined);
-      },
-    });
-  } finally {
-    await bus.unplugAll();
-  }
+  const { id, nodePath } = await loopback(libc);
+  return await question({
+    open: () => Promise.resolve(new KernelFile(libc, nodePath)),
+    unplug: async () => {
+      plugged = undefined;
+      await bus.control.unplug(id);
+      await until("departure", () => findDevice(LOOPBACK) === undefined);
+    },
+  });
 }
 
 for (const { name, ask: question, answer } of USBFS_FACTS) {
