@@ -110,7 +110,7 @@ function checkIdentity(
     index: descriptor[16] ?? 0,
     nodePath,
   });
-  if (serial !== expect.serialNumber) {
+  if (serial !== expect.serialNumber.trimEnd()) {
     throw new LaunchRefused(
       "device-other",
       `Cannot use ${nodePath}: its serial number is ${
@@ -130,7 +130,10 @@ function readSerial(
   const languages = readString(libc, device, { ...where, index: 0 }, 0);
   const [language = ENGLISH] = languages;
   const units = readString(libc, device, where, language);
-  return String.fromCharCode(...units);
+  // The kernel's text ends at a NUL, and readers of its line trim the end.
+  const end = units.indexOf(0);
+  return String.fromCharCode(...units.slice(0, end < 0 ? units.length : end))
+    .trimEnd();
 }
 
 /** A string descriptor's 16-bit units. USB 2.0, 9.6.7; GET_DESCRIPTOR, 9.4.3. */
