@@ -317,6 +317,7 @@ class DriverMain {
 
   #take(frame: HostFrame): void {
     if (frame.type === "stop") this.#stop(frame.reason);
+    else if (frame.type === "gone") this.#session?.deviceLeft();
     else void this.#command(frame);
   }
 

@@ -92,6 +92,7 @@ export class DriverProcess {
   readonly #ready = Promise.withResolvers<ReadyFrame | undefined>();
   #state: DriverProcessState = "starting";
   #wasReady = false;
+  #isDeviceGone = false;
   #readyAtMs = 0;
   #sent: ExitEvidence["sent"];
   #exit: ExitFrame | undefined;
@@ -176,6 +177,18 @@ export class DriverProcess {
     this.#sender.send({ type: "stop", reason });
     const { clock, stopTimeoutMs = STOP_TIMEOUT_MS } = this.#options;
     this.#deadline?.cancel();
+    this.#deadline = clock.setTimer(
+      stopTimeoutMs,
+      () => this.#kill("kill-hang"),
+    );
+  }
+
+  /** Tells it that its device left the bus; kills it when it does not end in time. */
+  deviceLeft(): void {
+    if (this.#state !== "ready" || this.#isDeviceGone) return;
+    this.#isDeviceGone = true;
+    this.#sender.send({ type: "gone" });
+    const { clock, stopTimeoutMs = STOP_TIMEOUT_MS } = this.#options;
     this.#deadline = clock.setTimer(
       stopTimeoutMs,
       () => this.#kill("kill-hang"),

@@ -70,6 +70,8 @@ export interface RunnerOutcome {
 
 /** How often the bus is looked at while the device is away: found well within a second. */
 const LOOK_INTERVAL_MS = 250;
+/** How often it is looked at while a driver runs, which notices most departures itself. */
+const WATCH_INTERVAL_MS = 500;
 
 /** Where the end of a process leads. */
 const AFTER_END: readonly RunnerState[] = [
@@ -214,11 +216,45 @@ export class DriverRunner {
     const client = await spawn(device);
     this.#become("starting");
     this.#starts++;
-    return new DriverProcess(client, {
+    const driver = new DriverProcess(client, {
       ...process,
       clock,
       onFrame: (frame) => this.#take(frame),
     });
+    this.#watchDevice(driver, device);
+    return driver;
+  }
+
+  /** A driver that moves nothing does not see its device leave, so we look. */
+  #watchDevice(driver: DriverProcess, device: DeviceInfo): void {
+    let isOver = false;
+    let timer: Timer | undefined;
+    const look = async (): Promise<void> => {
+      const isThere = await this.#isThere(device);
+      if (!isOver && !isThere) driver.deviceLeft();
+      if (!isOver) again();
+    };
+    const again = (): void => {
+      timer = this.#options.clock.setTimer(
+        WATCH_INTERVAL_MS,
+        () => void look(),
+      );
+    };
+    again();
+    void driver.ended.then(() => {
+      isOver = true;
+      timer?.cancel();
+    });
+  }
+
+  /** Another number is another plug, even on the same port. */
+  async #isThere(device: DeviceInfo): Promise<boolean> {
+    try {
+      return (await this.#options.find())?.id === device.id;
+    } catch {
+      // A second device that fits, say, is no departure of the first.
+      return true;
+    }
   }
 
   async #live(driver: DriverProcess): Promise<DriverProcessEnd> {

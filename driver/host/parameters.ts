@@ -25,7 +25,7 @@ export function parseParameters(
   options: { readonly what: string },
 ): Record<string, Json> {
   const { what } = options;
-  const values: Record<string, Json> = {};
+  const given = new Map<string, Json>();
   for (const text of texts) {
     const at = text.indexOf("=");
     if (at <= 0) {
@@ -34,13 +34,16 @@ export function parseParameters(
       );
     }
     const name = text.slice(0, at);
-    if (Object.hasOwn(values, name)) {
+    if (given.has(name)) {
       throw new TypeError(`Cannot use ${what}: ${name} was given twice`);
     }
-    values[name] = parseValue(text.slice(at + 1), specs[name], {
+    const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
+    const value = parseValue(text.slice(at + 1), spec, {
       what: `${what}: ${name}`,
     });
+    given.set(name, value);
   }
+  const values = Object.fromEntries(given);
   checkParameters(values, specs, options);
   return values;
 }

@@ -174,8 +174,13 @@ export interface StopFrame {
   readonly reason: string;
 }
 
+/** The device left the bus, as the host saw: an idle driver would not notice. */
+export interface GoneFrame {
+  readonly type: "gone";
+}
+
 /** What a host sends. */
-export type HostFrame = CommandFrame | StopFrame;
+export type HostFrame = CommandFrame | StopFrame | GoneFrame;
 
 /**
  * One frame as a line of bytes, newline included.
@@ -313,6 +318,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
 const HOST_FRAMES: Table<HostFrame> = {
   command: shape({ id: count, command: text(64), params: jsonObject }),
   stop: shape({ reason: text(256) }),
+  gone: shape({}),
 };
 
 function decode<Frames extends { readonly type: string }>(

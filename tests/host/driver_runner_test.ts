@@ -214,3 +214,45 @@ Deno.test("A runner that may not open the node at first says so and ends", async
   });
   await assertRejects(() => bench.runner.run(), Error, "no right");
 });
+
+Deno.test("A runner tells an idle driver that its device left, even when it is back already", async () => {
+  const bench = new Bench();
+  const outcome = bench.runner.run();
+  await bench.ready();
+  bench.device = fakeDevice({ id: "1-4#8", deviceAddress: 8 });
+  await bench.clock.advance(500);
+  assertEquals(bench.process.received, [{ type: "gone" }]);
+  await bench.die(69);
+  await bench.clock.advance(250);
+  assertEquals(bench.processes.length, 2);
+  bench.runner.kill();
+  await outcome;
+});
+
+Deno.test("A runner kills a driver that clings to a device that left", async () => {
+  const bench = new Bench();
+  const outcome = bench.runner.run();
+  await bench.ready();
+  bench.device = undefined;
+  await bench.clock.advance(2_500);
+  assertEquals(bench.process.signals, ["SIGKILL"]);
+  bench.runner.stop("done");
+  await outcome;
+});
+
+Deno.test("A runner does not take a bus it cannot read for an unplugged device", async () => {
+  let isBroken = false;
+  const bench: Bench = new Bench({
+    find: () =>
+      isBroken
+        ? Promise.reject(new Error("2 devices fit"))
+        : Promise.resolve(bench.device),
+  });
+  const outcome = bench.runner.run();
+  await bench.ready();
+  isBroken = true;
+  await bench.clock.advance(5_000);
+  assertEquals(bench.process.received, []);
+  bench.runner.stop("done");
+  await outcome;
+});

@@ -76,6 +76,7 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return "-";
   const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1_000) return String(value);
   if (size >= 1_000) {
     return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, " ");
   }

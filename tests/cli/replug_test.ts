@@ -1,0 +1,127 @@
+import {
+  DriverRunner,
+  type RunnerState,
+} from "../../driver/host/driver_runner.ts";
+import { manifestOf } from "../../driver/host/manifest.ts";
+import { prepareLogFile } from "../../driver/host/log_rotation.ts";
+import { systemClock } from "../../driver/host/system_clock.ts";
+import { startRun } from "../../driver/host/cli/run_start.ts";
+import type { RunningBus } from "../../driver/host/cli/toolbox.ts";
+import { Loopback } from "../../driver/sim/devices/loopback.ts";
+import { SimulatedPort } from "../../driver/sim/simulated_port.ts";
+import { VirtualBus } from "../../driver/sim/virtual_bus.ts";
+import { assertEquals, assertLess } from "../../driver/std.ts";
+import { findLibrary } from "../../ffi/library.ts";
+import { showBus } from "../../ffi/linux/virtual_bus_simulate.ts";
+import { fakeToolbox } from "./fake_parts.ts";
+import counting from "./fixtures/counting_driver.ts";
+import { Folder, HAS_NOTIFY, HAS_PRELOAD } from "./spawned.ts";
+
+const BASE = import.meta.url;
+
+/** Shows a bus of the test's own as the program shows its. */
+async function running(
+  bus: VirtualBus,
+  transport: "preload" | "notify",
+): Promise<RunningBus> {
+  const port = new SimulatedPort(bus);
+  const shown = await showBus(bus, { transport });
+  return {
+    transport,
+    devices: () => port.devices(),
+    spawn: async ([program = "", ...args], { env = {} }) => {
+      const piped = "piped" as const;
+      const client = await shown.spawn({
+        ...{ program, args, env, clearEnv: true },
+        ...{ stdin: piped, stdout: piped, stderr: piped },
+      });
+      const { pid, stdin, stdout, stderr } = client.child;
+      const { status } = client;
+      const kill = (signal: Deno.Signal): void => client.kill(signal);
+      return { pid, stdin, stdout, stderr, status, kill };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await shown.close();
+      await port.close();
+    },
+  };
+}
+
+async function followsReplug(isDirect: boolean): Promise<void> {
+  using folder = new Folder();
+  const clock = systemClock();
+  const bus = new VirtualBus({ clock, random: () => 0.5 });
+  const device = new Loopback();
+  bus.plug(device);
+  const logPath = `${folder.path}/a.log`;
+  prepareLogFile(logPath);
+  const library = { path: findLibrary(), version: "1.0" };
+  const toolbox = fakeToolbox({
+    tools: {
+      driverProcessUrl: new URL("../../ffi/driver_process.ts", BASE).href,
+      launcherUrl: new URL("../../ffi/linux/launcher_main.ts", BASE).href,
+      findLibrary: () => library,
+      startBus: (_names, transport) => running(bus, transport),
+    },
+  });
+  await using started = await startRun({
+    driver: {
+      manifest: manifestOf(counting),
+      moduleUrl: new URL("./fixtures/counting_driver.ts", BASE).href,
+    },
+    choice: { kind: "virtual", name: "loopback" },
+    options: {},
+    isDirect,
+    profile: "default",
+    logPath,
+  }, toolbox);
+  assertEquals(started.isDirect, isDirect);
+  const states: RunnerState[] = [];
+  const readyAtMs: number[] = [];
+  const goneAtMs: number[] = [];
+  const runner = new DriverRunner({
+    clock,
+    random: () => 0.5,
+    find: () => started.find(),
+    spawn: (info) => started.spawn(info),
+    // A busy machine is no hang.
+    process: { startTimeoutMs: 60_000, missedBeatsMax: 100 },
+    onState: (state) => {
+      states.push(state);
+      if (state === "waiting-device") goneAtMs.push(clock.nowMs());
+      if (state !== "ready") return;
+      readyAtMs.push(clock.nowMs());
+      // Into the middle of its work, not of its start.
+      if (readyAtMs.length < 3) {
+        clock.setTimer(200, () => bus.replug(device, 300));
+      } else clock.setTimer(200, () => runner.stop("enough"));
+    },
+  });
+  const outcome = await runner.run();
+  bus.close();
+  assertEquals(outcome.kind, "stopped");
+  const life = ["starting", "ready"];
+  assertEquals(states, [
+    ...life,
+    ...["waiting-device", ...life],
+    ...["waiting-device", ...life],
+    ...["stopping", "stopped"],
+  ]);
+  assertLess(0, goneAtMs.length);
+}
+
+Deno.test(
+  "A driver in direct mode follows its device over unplug and replug, twice",
+  {
+    ignore: !HAS_PRELOAD,
+  },
+  () => followsReplug(true),
+);
+
+Deno.test(
+  "A sandboxed driver follows its device over unplug and replug, twice",
+  {
+    ignore: !HAS_NOTIFY,
+  },
+  () => followsReplug(false),
+);
