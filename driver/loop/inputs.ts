@@ -53,8 +53,8 @@ export interface InputsParts {
 
 /** The standing inputs of one driver. */
 export class Inputs {
-  /** When a report last came. */
-  lastReportMs: number | undefined;
+  /** When a report last came, on the port's clock. */
+  #lastReportMs: number | undefined;
   readonly #parts: InputsParts;
   readonly #lines = new Map<number, InputLine>();
 
@@ -107,6 +107,13 @@ export class Inputs {
       if (line.name === name || hex(line.endpoint) === name) return index;
     }
     return undefined;
+  }
+
+  /** How long ago a report last came; `Infinity` before the first. */
+  get lastReportAgeMs(): number {
+    return this.#lastReportMs === undefined
+      ? Infinity
+      : this.#parts.port.nowMs() - this.#lastReportMs;
   }
 
   /** Transfers in flight, all inputs together. */
@@ -173,7 +180,7 @@ export class Inputs {
   /** Record now, work in a turn: a handler that waits for it comes before the mailbox. */
   #offer(index: number, name: string, report: Report): boolean {
     const { mailbox, matcher, journal, loop } = this.#parts;
-    this.lastReportMs = this.#parts.nowMs();
+    this.#lastReportMs = report.timestampMs;
     if (matcher.offer(index, report.data)) {
       journal.record("received", name, report.data);
       mailbox.reports.countReceived(index);

@@ -121,6 +121,8 @@ export class Session {
    * @throws {unknown} What ended it before it was ready; `ended` says more.
    */
   async start(): Promise<void> {
+    // One that was stopped before never begins.
+    if (this.#states.isEnding) return await this.#ready.promise;
     this.#states.become("opening");
     this.#run();
     this.#procedure = this.#guarded(() => this.#bringUp());
@@ -356,9 +358,10 @@ export class Session {
     const { heartbeat, clock } = this.#options;
     if (heartbeat === undefined) return;
     const open = this.#open;
-    const lastMs = Math.max(
-      open?.inputs.lastReportMs ?? -Infinity,
-      open?.guard.lastTransferMs ?? -Infinity,
+    const nowMs = clock.nowMs();
+    const ageMs = Math.min(
+      open?.inputs.lastReportAgeMs ?? Infinity,
+      nowMs - (open?.guard.lastTransferMs ?? -Infinity),
     );
     const inFlight = (open?.inputs.inFlight ?? 0) +
       (open?.guard.counters.inFlight ?? 0);
@@ -369,7 +372,7 @@ export class Session {
       lagMs,
       depths: this.#mailbox.depths,
       transfersInFlight: inFlight,
-      lastTransferAgeMs: lastMs === -Infinity ? null : clock.nowMs() - lastMs,
+      lastTransferAgeMs: ageMs === Infinity ? null : ageMs,
       busyWith: this.#loop.busyWith ?? null,
     });
   }

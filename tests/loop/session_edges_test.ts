@@ -333,3 +333,11 @@ Deno.test("Session finds the report a handler waits for behind a full mailbox", 
   assertEquals(await answer, 1);
   await stopBench(made);
 });
+
+Deno.test("Session that was stopped before it was started never starts", async () => {
+  const made = bench(driverWith({}));
+  const ended = made.session.stop();
+  await assertRejects(() => made.session.start(), UsbError, "was stopped");
+  await made.clock.advance(STOP_TIMEOUT_MS);
+  assertEquals([(await ended).class, made.device.calls], ["clean", []]);
+});
