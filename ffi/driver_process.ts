@@ -49,6 +49,7 @@ const PERMISSIONS = [
 export async function serveDriver(driver: AnyDriver): Promise<never> {
   sparePipe();
   endOnRejection();
+  leaveInterruptToHost();
   let start: Start;
   try {
     start = readStart(Deno.args);
@@ -86,6 +87,11 @@ function sparePipe(): void {
   for (const name of ["log", "info", "debug"] as const) {
     console[name] = console.error;
   }
+}
+
+/** A terminal sends Ctrl-C to the driver as well; only the host decides what it means. */
+function leaveInterruptToHost(): void {
+  Deno.addSignalListener("SIGINT", () => {});
 }
 
 /** A promise of the driver's own that nobody awaits is a bug of it, and ends it with our code. */

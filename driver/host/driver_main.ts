@@ -16,7 +16,12 @@ import type { SessionEnd } from "../loop/end_reason.ts";
 import { Session } from "../loop/session.ts";
 import type { Heartbeat } from "../loop/session_options.ts";
 import type { DriverConfig } from "./driver_config.ts";
-import { deviceIdentity, failureOf, reportsAndDrops } from "./driver_words.ts";
+import {
+  deviceIdentity,
+  failureOf,
+  refusalOf,
+  reportsAndDrops,
+} from "./driver_words.ts";
 import { DRIVER_EXIT } from "./exit_class.ts";
 import { FrameSender, type WriteBytes } from "./frame_sender.ts";
 import { LineSplitter } from "./line_splitter.ts";
@@ -29,6 +34,7 @@ import {
   type SandboxSummary,
   WIRE_VERSION,
   WireError,
+  type WireFailure,
 } from "./wire.ts";
 
 /** A device to drive, and what holds the process that drives it. */
@@ -338,8 +344,15 @@ class DriverMain {
       const isSent = this.#send({ type: "result", id, value });
       if (!isSent) throw this.#tooLarge(command);
     } catch (error) {
-      this.#send({ type: "result", id, failure: failureOf(error) });
+      this.#send({ type: "result", id, failure: this.#failureOf(error) });
     }
+  }
+
+  /** A wrong name or parameter is refused and the driver goes on; the same error of its own code ends it. */
+  #failureOf(error: unknown): WireFailure {
+    const isWrong = error instanceof TypeError || error instanceof RangeError;
+    const goesOn = this.#session?.state === "ready";
+    return isWrong && goesOn ? refusalOf(error) : failureOf(error);
   }
 
   #notServing(command: string): UsbError {

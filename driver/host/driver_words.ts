@@ -37,13 +37,15 @@ export function failureOf(error: unknown): WireFailure {
       ...(native === undefined ? {} : { native: native.number }),
     };
   }
-  if (error instanceof TypeError || error instanceof RangeError) {
-    return { code: "refused", message: error.message.slice(0, MESSAGE_LENGTH) };
-  }
   const text = error instanceof Error
     ? `${error.name}: ${error.message}`
     : String(error);
   return { code: "bug", message: text.slice(0, MESSAGE_LENGTH) };
+}
+
+/** The failure of a request that was refused before anything was done for it. */
+export function refusalOf(error: Error): WireFailure {
+  return { code: "refused", message: error.message.slice(0, MESSAGE_LENGTH) };
 }
 
 /** A session's counters summed up. */

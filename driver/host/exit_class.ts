@@ -67,6 +67,7 @@ export function classifyExit(evidence: ExitEvidence): ExitClass {
   if (sent === "kill-hang") return "hang";
   if (sent === "kill-protocol") return "protocol";
   if (sent === "kill-insist") return "killed";
+  if (isCalledOff(evidence)) return "clean";
   if (signal !== undefined) return classOfSignal(signal, evidence.wasReady);
   if (report !== undefined) return classOfReport(report.reason, sent);
   return classOfCode(evidence.code, sent, evidence.wasReady);
@@ -99,6 +100,12 @@ const NEVER_RETRIED: ReadonlySet<ExitClass> = new Set([
   "permission",
   "killed",
 ]);
+
+/** Ctrl-C at a terminal reaches a driver that has not come as far as to ignore it. */
+function isCalledOff({ sent, wasReady, signal, code }: ExitEvidence): boolean {
+  return sent === "stop" && !wasReady &&
+    (signal === "SIGINT" || code === 130 || signal === "SIGTERM");
+}
 
 const SIGNAL_CLASSES: Readonly<Record<string, ExitClass>> = {
   SIGSEGV: "native-crash",

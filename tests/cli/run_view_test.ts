@@ -58,11 +58,11 @@ Deno.test("The view shows device, state, sandbox, readings, interrupts per secon
     viewLines(status, { columns: 80, nowMs: 2_000 }),
     [
       "usbtmc  0957:1755@1-4  34410A",
-      "state      ready",
-      "sandbox    Landlock ABI 7, seccomp",
-      "reading    5.007 V  (9, now)",
-      "interrupts 100/s, 200 in all",
-      "queue      0 waiting, 0 dropped, 1 transfers in flight",
+      "state       ready",
+      "sandbox     Landlock ABI 7, seccomp",
+      "reading     5.007 V  (9, now)",
+      "interrupts  100/s, 200 in all",
+      "queue       0 waiting, 0 dropped, 1 transfers in flight",
     ],
   );
 });

@@ -75,6 +75,16 @@ const TABLE: readonly [what: string, Partial<ExitEvidence>, ExitClass][] = [
   }, "hang"],
   ["sent no frames", { signal: "SIGKILL", sent: "kill-protocol" }, "protocol"],
   ["second Ctrl-C", { signal: "SIGKILL", sent: "kill-insist" }, "killed"],
+  ["Ctrl-C at a terminal while starting", {
+    code: 130,
+    signal: "SIGINT",
+    sent: "stop",
+    wasReady: false,
+  }, "clean"],
+  ["SIGINT that nobody asked for", {
+    code: 130,
+    signal: "SIGINT",
+  }, "fault"],
   ["unknown signal", { code: 129, signal: "SIGHUP" }, "fault"],
 ];
 

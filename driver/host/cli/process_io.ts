@@ -24,11 +24,14 @@ export function processIo(): CliIo {
 
 /** Where nobody says how wide a terminal is. */
 const COLUMNS = 80;
+/** Less is a terminal that does not know itself; a serial line says 0. */
+const COLUMNS_MIN = 20;
 
 function terminalColumns(isTerminal: boolean): number {
   if (!isTerminal) return COLUMNS;
   try {
-    return Deno.consoleSize().columns;
+    const { columns } = Deno.consoleSize();
+    return columns < COLUMNS_MIN ? COLUMNS : columns;
   } catch {
     return COLUMNS;
   }

@@ -8,7 +8,7 @@
 import type { Json } from "../../driver.ts";
 import type { SandboxSummary } from "../wire.ts";
 import type { RunStatus } from "./run_status.ts";
-import { formatNumber, harmless } from "./text.ts";
+import { columns as asColumns, formatNumber, harmless } from "./text.ts";
 
 /** Lines of the terminal view, none wider than `columns`. */
 export function viewLines(
@@ -17,27 +17,35 @@ export function viewLines(
 ): string[] {
   const { columns, nowMs } = options;
   const rate = status.reportsPerSecond;
-  const lines = [
-    `${status.driver}  ${deviceText(status)}`,
-    `state      ${stateText(status)}`,
-    `sandbox    ${
-      status.ready === undefined ? "-" : sandboxText(status.ready.sandbox)
-    }`,
-    ...status.events.map((event) =>
-      `${label(event.name)}${eventText(event.data)}` +
-      `  (${formatNumber(event.count)}, ${ageText(nowMs - event.atMs)})`
-    ),
-    `interrupts ${rate === undefined ? "-" : formatNumber(rate)}/s, ` +
-    `${status.reports} in all`,
-    `queue      ${status.queueDepth} waiting, ` +
-    `${status.beat?.dropped ?? 0} dropped, ` +
-    `${status.beat?.inFlight ?? 0} transfers in flight`,
+  const { beat, ready, events } = status;
+  const rows = [
+    ["state", stateText(status)],
+    ["sandbox", ready === undefined ? "-" : sandboxText(ready.sandbox)],
+    ...events.map((event) => [
+      harmless(event.name, 24),
+      `${eventText(event.data)}  (${formatNumber(event.count)}, ${
+        ageText(nowMs - event.atMs)
+      })`,
+    ]),
+    [
+      "interrupts",
+      `${rate === undefined ? "-" : formatNumber(rate)}/s, ` +
+      `${status.reports} in all`,
+    ],
+    [
+      "queue",
+      `${status.queueDepth} waiting, ${beat?.dropped ?? 0} dropped, ` +
+      `${beat?.inFlight ?? 0} transfers in flight`,
+    ],
+    ...(status.starts > 1 ? [["restarts", String(status.starts - 1)]] : []),
+    ...(status.warning === undefined
+      ? []
+      : [["warning", harmless(status.warning)]]),
   ];
-  if (status.starts > 1) lines.push(`restarts   ${status.starts - 1}`);
-  if (status.warning !== undefined) {
-    lines.push(`warning    ${harmless(status.warning)}`);
-  }
-  return lines.map((line) => clip(line, columns));
+  return [
+    `${status.driver}  ${deviceText(status)}`.trimEnd(),
+    ...asColumns(rows),
+  ].map((line) => clip(line, columns));
 }
 
 /** One event as a line, without its time: `reading value=1.25 unit=V`. */
@@ -100,10 +108,6 @@ function eventText(data: { readonly [key: string]: Json }): string {
 function jsonText(value: Json): string {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return harmless(text, 60);
-}
-
-function label(name: string): string {
-  return `${harmless(name, 24).padEnd(10)} `;
 }
 
 function ageText(ageMs: number): string {
