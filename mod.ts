@@ -21,7 +21,7 @@ export * from "./driver/match.ts";
 export * from "./driver/port.ts";
 export * from "./driver/usb.ts";
 export { AssertionError } from "./driver/assert.ts";
-export type { Clock, Timer } from "./driver/loop/clock.ts";
+export { type Clock, type Timer, VirtualClock } from "./driver/loop/clock.ts";
 export { systemClock } from "./driver/host/system_clock.ts";
 export {
   type DriverEvent,
@@ -39,14 +39,15 @@ export type {
   CommandCounters,
   CommandOptions,
 } from "./driver/loop/commands.ts";
-export type { Random } from "./driver/loop/chance.ts";
+export { Chance, type Random } from "./driver/loop/chance.ts";
 export type {
   EmitEvent,
   EventCounters,
 } from "./driver/loop/handler_context.ts";
 export type { TransferCounters } from "./driver/loop/guarded_port.ts";
 export type { InputReport } from "./driver/loop/inputs.ts";
-export type * from "./driver/loop/journal.ts";
+export * from "./driver/loop/journal.ts";
+export * from "./driver/loop/recording.ts";
 export type {
   DropReason,
   InputTally,
