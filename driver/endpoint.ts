@@ -62,7 +62,7 @@ export class Endpoint {
    * waits. Ends when the signal fires or the device is closed; `break` stops the
    * reading and drops what was read ahead.
    *
-   * ```ts
+   * ```ts ignore
    * import type { Device } from "./device.ts";
    *
    * async function logReports(device: Device): Promise<void> {

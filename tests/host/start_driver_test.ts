@@ -16,7 +16,7 @@ const driver = defineDriver({
   init: () => ({ x: 0 }),
   inputs: [{
     endpoint: { type: "interrupt", direction: "in" },
-    handle(state, { data }, context) {
+    handle(state, { data }, context): void {
       state.x += new Int8Array(data)[1] ?? 0;
       context.emit("moved", { x: state.x });
     },
