@@ -222,6 +222,7 @@ function summaryOf(report: SandboxReport): SandboxSummary {
       "profile": report.profile,
       "verified": report.verified.length,
     },
+    report: { ...report },
   };
 }
 

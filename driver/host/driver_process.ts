@@ -57,6 +57,8 @@ export interface DriverProcessOptions {
   readonly clock: Clock;
   /** Every frame that is sound, in order. */
   readonly onFrame: (frame: DriverFrame) => void;
+  /** Looks at READY before it counts; a sentence refuses it, and the process is killed. */
+  readonly refusal?: (ready: ReadyFrame) => string | undefined;
   /** Default START_TIMEOUT_MS. */
   readonly startTimeoutMs?: number;
   /** Default STOP_TIMEOUT_MS. */
@@ -278,7 +280,7 @@ export class DriverProcess {
   #take(frame: DriverFrame): void {
     switch (frame.type) {
       case "ready":
-        this.#becameReady(frame);
+        if (!this.#becameReady(frame)) return;
         break;
       case "heartbeat":
         this.#lastBeat = frame;
@@ -294,14 +296,21 @@ export class DriverProcess {
     this.#options.onFrame(frame);
   }
 
-  #becameReady(frame: ReadyFrame): void {
-    if (this.#state !== "starting") return;
+  #becameReady(frame: ReadyFrame): boolean {
+    if (this.#state !== "starting") return false;
+    const refusal = this.#options.refusal?.(frame);
+    if (refusal !== undefined) {
+      this.#exit = { type: "exit", reason: "permission", message: refusal };
+      this.#kill("kill-refused");
+      return false;
+    }
     this.#state = "ready";
     this.#wasReady = true;
     this.#readyAtMs = this.#options.clock.nowMs();
     this.#deadline?.cancel();
     this.#ready.resolve(frame);
     this.#watchBeats();
+    return true;
   }
 
   #answered(frame: ResultFrame): void {

@@ -57,7 +57,12 @@ export interface RunnerOptions {
   /** A driver process ended, for whatever reason. */
   readonly onEnd?: (end: DriverProcessEnd) => void;
   /** Limits of each process, for tests. */
-  readonly process?: Omit<DriverProcessOptions, "clock" | "onFrame">;
+  readonly process?: Omit<
+    DriverProcessOptions,
+    "clock" | "onFrame" | "refusal"
+  >;
+  /** Looks at each READY; a sentence refuses it. */
+  readonly refusal?: DriverProcessOptions["refusal"];
 }
 
 /** How it ended. */
@@ -208,7 +213,7 @@ export class DriverRunner {
 
   /** Finds the device and starts a process for it; `undefined` while there is none, or after a stop. */
   async #start(): Promise<DriverProcess | undefined> {
-    const { clock, find, spawn, process } = this.#options;
+    const { clock, find, spawn, process, refusal } = this.#options;
     const device = await find();
     if (device === undefined || this.#stopReason !== undefined) {
       return undefined;
@@ -218,6 +223,7 @@ export class DriverRunner {
     this.#starts++;
     const driver = new DriverProcess(client, {
       ...process,
+      ...(refusal === undefined ? {} : { refusal }),
       clock,
       onFrame: (frame) => this.#take(frame),
     });

@@ -56,6 +56,7 @@ export interface ExitEvidence {
     | "stop"
     | "kill-hang"
     | "kill-protocol"
+    | "kill-refused"
     | "kill-insist"
     | undefined;
   readonly wasReady: boolean;
@@ -66,6 +67,7 @@ export function classifyExit(evidence: ExitEvidence): ExitClass {
   const { report, signal, sent } = evidence;
   if (sent === "kill-hang") return "hang";
   if (sent === "kill-protocol") return "protocol";
+  if (sent === "kill-refused") return "permission";
   if (sent === "kill-insist") return "killed";
   if (isCalledOff(evidence)) return "clean";
   if (signal !== undefined) return classOfSignal(signal, evidence.wasReady);

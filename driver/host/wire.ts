@@ -51,6 +51,8 @@ export interface SandboxSummary {
   readonly mode: "direct" | "sandboxed";
   /** Name of a layer to what it answered: `landlock_abi: 7`, `seccomp: true`. */
   readonly layers: Readonly<Record<string, string | number | boolean>>;
+  /** Sandboxed: the whole report, which the host holds against its policy. */
+  readonly report?: { readonly [key: string]: Json };
 }
 
 /** An error that crosses processes. */
@@ -277,6 +279,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
     sandbox: shape({
       mode: oneOf("direct", "sandboxed"),
       layers: record(scalar),
+      report: optional(jsonObject),
     }),
   }),
   state: shape({ state: text(64), cause: optional(text(8192)) }),

@@ -210,3 +210,19 @@ Deno.test("DriverProcess killed on demand is called killed", async () => {
   bench.driver.kill();
   assertEquals((await bench.driver.ended).exitClass, "killed");
 });
+
+Deno.test("DriverProcess kills a driver whose READY is refused, and never calls it ready", async () => {
+  const process = new FakeProcess();
+  const frames: DriverFrame[] = [];
+  const driver = new DriverProcess(process, {
+    clock: new VirtualClock(),
+    onFrame: (frame) => frames.push(frame),
+    refusal: () => "The driver is confined less than demanded: no filter",
+  });
+  process.say(READY);
+  assertEquals(await driver.ready, undefined);
+  const end = await driver.ended;
+  assertEquals([end.exitClass, end.wasReady], ["permission", false]);
+  assertStringIncludes(end.message, "confined less than demanded");
+  assertEquals([process.signals, frames], [["SIGKILL"], []]);
+});

@@ -74,6 +74,10 @@ const TABLE: readonly [what: string, Partial<ExitEvidence>, ExitClass][] = [
     wasReady: false,
   }, "hang"],
   ["sent no frames", { signal: "SIGKILL", sent: "kill-protocol" }, "protocol"],
+  ["confined less than demanded", {
+    signal: "SIGKILL",
+    sent: "kill-refused",
+  }, "permission"],
   ["second Ctrl-C", { signal: "SIGKILL", sent: "kill-insist" }, "killed"],
   ["Ctrl-C at a terminal while starting", {
     code: 130,

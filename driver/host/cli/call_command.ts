@@ -85,6 +85,7 @@ async function ask(given: CommandCall, request: Request): Promise<Json> {
   const driver = new DriverProcess(await started.spawn(device), {
     clock: io.clock,
     onFrame: () => {},
+    refusal: (ready) => started.refusal(ready),
   });
   const ignoreSignals = io.onInterrupt(() => driver.stop("Ctrl-C"));
   try {

@@ -116,6 +116,7 @@ function makeRunner(parts: RunnerParts): DriverRunner {
     random,
     find: () => started.find(),
     spawn: (device) => started.spawn(device),
+    refusal: (ready) => started.refusal(ready),
     isPatient: call.has("wait"),
     onState: (state, cause) => {
       status.state = state;

@@ -109,7 +109,7 @@ class TerminalOutput implements RunOutput {
 }
 
 /** Lines of one event name are this far apart at least. */
-const LINE_INTERVAL_MS = 250;
+const LINE_INTERVAL_MS = 200;
 /** A line that sums up, now and then. */
 const SUMMARY_INTERVAL_MS = 5_000;
 

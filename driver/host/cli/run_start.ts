@@ -5,22 +5,21 @@
  * @module
  */
 
-import type { DeviceInfo, UsbPort } from "../../port.ts";
 import { deviceLabel } from "../../match.ts";
+import type { DeviceInfo, UsbPort } from "../../port.ts";
 import { formatIds } from "../../usb.ts";
-import { bundleDriver, BundleError, bundleModule } from "../bundle.ts";
 import { type ClientProcess, spawnClient } from "../client_process.ts";
-import {
-  directCommand,
-  driverProgramUrl,
-  policyOf,
-} from "../driver_command.ts";
 import type { DriverConfig } from "../driver_config.ts";
 import { accessProblem } from "../node_access.ts";
-import { cacheFolder } from "../own_folders.ts";
-import { buildLauncherCommand } from "../sandbox_policy_command.ts";
+import type { ReadyFrame } from "../wire.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { pickDevice, type RunPlan } from "./run_plan.ts";
+import {
+  busEnvironment,
+  directWay,
+  sandboxedWay,
+  type Way,
+} from "./run_ways.ts";
 import type { FoundLibrary, RunningBus, Toolbox } from "./toolbox.ts";
 
 /** A plan whose parts are at hand. */
@@ -32,6 +31,8 @@ export interface StartedRun extends AsyncDisposable {
   readonly options: RunPlan["options"];
   find(): Promise<DeviceInfo | undefined>;
   spawn(device: DeviceInfo): Promise<ClientProcess>;
+  /** Why a READY does not count, if so. */
+  refusal(ready: ReadyFrame): string | undefined;
 }
 
 /** How a run may differ from what its plan says. */
@@ -57,9 +58,7 @@ export async function startRun(
     : await openPort(plan, toolbox);
   const { bus, port } = source;
   try {
-    const way = source.isDirect
-      ? directWay(plan, toolbox)
-      : await sandboxedWay(plan, toolbox);
+    const way = await chooseWay(plan, toolbox, source);
     const isDirect = way.kind === "direct";
     return {
       confinement: [source.note, way.note].filter(Boolean).join("; "),
@@ -74,7 +73,9 @@ export async function startRun(
           ? Promise.resolve(spawnClient(command.line, command))
           : bus.spawn(command.line, { ...command, env: busEnvironment() });
       },
+      refusal: (ready) => way.refusal(ready),
       [Symbol.asyncDispose]: async () => {
+        await way.giveBack();
         await bus?.[Symbol.asyncDispose]();
         await port?.close();
       },
@@ -94,18 +95,25 @@ interface Source {
   readonly note: string;
 }
 
-/** A command line with what it is started with. */
-interface DriverCommandLine {
-  readonly line: readonly string[];
-  readonly stdio: "piped";
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** How processes are started. */
-interface Way {
-  readonly kind: "direct" | "sandboxed";
-  readonly note: string;
-  command(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
+/**
+ * A bundle may be impossible to make, without a network at the first start for
+ * instance. Then a virtual device, which cannot be harmed, is driven all the
+ * same; a real one is not.
+ */
+async function chooseWay(
+  plan: RunPlan,
+  toolbox: Toolbox,
+  source: Source,
+): Promise<Way> {
+  if (source.isDirect) return directWay(plan, toolbox);
+  try {
+    return await sandboxedWay(plan, toolbox);
+  } catch (error) {
+    const isBundle = error instanceof CliError && source.bus !== undefined;
+    if (!isBundle) throw error;
+    const way = directWay(plan, toolbox);
+    return { ...way, note: `${way.note}, no sandbox: ${error.message}` };
+  }
 }
 
 async function openPort(plan: RunPlan, toolbox: Toolbox): Promise<Source> {
@@ -135,97 +143,6 @@ async function openBus(
     ? ""
     : `, no sandbox: ${transports.notify}`;
   return { bus, isDirect, note: `${where}${why}` };
-}
-
-function directWay(plan: RunPlan, toolbox: Toolbox): Way {
-  const programUrl = driverProgramUrl(
-    plan.driver.moduleUrl,
-    toolbox.driverProcessUrl,
-  );
-  return {
-    kind: "direct",
-    note: "direct mode, exact Deno permissions, native code not confined",
-    command: (config) => ({
-      line: directCommand({ denoPath: Deno.execPath(), programUrl, config }),
-      stdio: "piped",
-      env: directEnvironment(),
-    }),
-  };
-}
-
-/** The driver's process needs the module cache, a virtual bus around us, and nothing else. */
-function directEnvironment(): Record<string, string> {
-  const kept = [
-    "DENO_DIR",
-    "HOME",
-    "XDG_CACHE_HOME",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "UMOCKDEV_DIR",
-    "SYSTEMD_DEVICE_VERIFY_SYSFS",
-  ];
-  const env: Record<string, string> = {
-    NO_COLOR: "1",
-    DENO_NO_UPDATE_CHECK: "1",
-  };
-  for (const name of kept) {
-    const value = Deno.env.get(name);
-    if (value !== undefined) env[name] = value;
-  }
-  return env;
-}
-
-/** A bus has programs of its own to find before ours; a launcher passes nothing of it on. */
-function busEnvironment(): Record<string, string> {
-  return { ...directEnvironment(), PATH: Deno.env.get("PATH") ?? "" };
-}
-
-async function sandboxedWay(plan: RunPlan, toolbox: Toolbox): Promise<Way> {
-  const folder = cacheFolder();
-  const [driver, launcher] = await bundles(plan, toolbox, folder);
-  return {
-    kind: "sandboxed",
-    note: `sandbox profile ${plan.profile}: one device, one log`,
-    command: (config, device) => {
-      const policy = policyOf({
-        manifest: plan.driver.manifest,
-        device,
-        config,
-        bundlePath: driver,
-        logPath: plan.logPath,
-        profile: plan.profile,
-        ...(plan.choice.kind === "device" ? { parentProcessId: Deno.pid } : {}),
-      });
-      const { command, args, env } = buildLauncherCommand(policy, {
-        denoPath: Deno.execPath(),
-        launcherPath: launcher,
-      });
-      return { line: [command, ...args], stdio: "piped", env };
-    },
-  };
-}
-
-async function bundles(
-  plan: RunPlan,
-  toolbox: Toolbox,
-  folder: string,
-): Promise<[driver: string, launcher: string]> {
-  const options = { cacheFolder: folder };
-  try {
-    const driver = await bundleDriver({
-      driverUrl: plan.driver.moduleUrl,
-      processUrl: toolbox.driverProcessUrl,
-    }, options);
-    const launcher = await bundleModule(toolbox.launcherUrl, options);
-    return [driver.path, launcher.path];
-  } catch (error) {
-    if (!(error instanceof BundleError)) throw error;
-    throw new CliError(
-      EXIT.permission,
-      error.message,
-      "The sandbox starts one file; --direct runs without a sandbox",
-    );
-  }
 }
 
 /** Parts of a configuration. */

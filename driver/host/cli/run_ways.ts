@@ -1,0 +1,209 @@
+/**
+ * The two ways a driver process is started: directly, with exact permissions,
+ * or through the launcher, which confines it.
+ *
+ * @module
+ */
+
+import type { DeviceInfo } from "../../port.ts";
+import { bundleDriver, BundleError, bundleModule } from "../bundle.ts";
+import { spawnClient } from "../client_process.ts";
+import {
+  directCommand,
+  driverProgramUrl,
+  policyOf,
+} from "../driver_command.ts";
+import type { DriverConfig } from "../driver_config.ts";
+import { cacheFolder } from "../own_folders.ts";
+import type { SandboxPolicy } from "../sandbox_policy.ts";
+import {
+  buildLauncherCommand,
+  buildReattachCommand,
+  type LauncherHost,
+} from "../sandbox_policy_command.ts";
+import {
+  reportShortfall,
+  type SandboxReport,
+} from "../sandbox_policy_report.ts";
+import type { ReadyFrame } from "../wire.ts";
+import { CliError, EXIT } from "./exit_codes.ts";
+import type { RunPlan } from "./run_plan.ts";
+import type { Toolbox } from "./toolbox.ts";
+
+/** A command line with what it is started with. */
+export interface DriverCommandLine {
+  readonly line: readonly string[];
+  readonly stdio: "piped";
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How processes are started. */
+export interface Way {
+  readonly kind: "direct" | "sandboxed";
+  /** For people. */
+  readonly note: string;
+  command(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
+  /** Why a READY does not count: less is in force than the policy demands. */
+  refusal(ready: ReadyFrame): string | undefined;
+  /** Gives interfaces back to their kernel drivers, where a driver could not. */
+  giveBack(): Promise<void>;
+}
+
+/** libusb opens the node; the runtime is asked first. */
+export function directWay(plan: RunPlan, toolbox: Toolbox): Way {
+  const programUrl = driverProgramUrl(
+    plan.driver.moduleUrl,
+    toolbox.driverProcessUrl,
+  );
+  return {
+    kind: "direct",
+    note: "direct mode, exact Deno permissions, native code not confined",
+    command: (config) => ({
+      line: directCommand({ denoPath: Deno.execPath(), programUrl, config }),
+      stdio: "piped",
+      env: directEnvironment(),
+    }),
+    refusal: () => undefined,
+    giveBack: () => Promise.resolve(),
+  };
+}
+
+/**
+ * The launcher opens node and log, confines itself and becomes the driver.
+ *
+ * @throws {CliError} `permission` when the driver cannot be made one file.
+ */
+export async function sandboxedWay(
+  plan: RunPlan,
+  toolbox: Toolbox,
+): Promise<Way> {
+  const bundles = await makeBundles(plan, toolbox);
+  const host: LauncherHost = {
+    denoPath: Deno.execPath(),
+    launcherPath: bundles.launcherPath,
+  };
+  const isReal = plan.choice.kind === "device";
+  let policy: SandboxPolicy | undefined;
+  return {
+    kind: "sandboxed",
+    note: `sandbox profile ${plan.profile}: one device, one log`,
+    command: (config, device) => {
+      policy = policyOf({
+        manifest: plan.driver.manifest,
+        device,
+        config,
+        bundlePath: bundles.driverPath,
+        logPath: plan.logPath,
+        profile: plan.profile,
+        ...(isReal ? { parentProcessId: Deno.pid } : {}),
+      });
+      const { command, args, env } = buildLauncherCommand(policy, host);
+      return { line: [command, ...args], stdio: "piped", env };
+    },
+    refusal: (ready) => shortfall(policy, ready),
+    giveBack: async () => {
+      if (isReal && policy?.kernelDriver === "detach") {
+        await giveBack(policy, host);
+      }
+    },
+  };
+}
+
+/** A bus has programs of its own to find before ours; a launcher passes nothing of it on. */
+export function busEnvironment(): Record<string, string> {
+  return { ...directEnvironment(), PATH: Deno.env.get("PATH") ?? "" };
+}
+
+/** The driver's process needs the module cache, a virtual bus around us, and nothing else. */
+function directEnvironment(): Record<string, string> {
+  const kept = [
+    "DENO_DIR",
+    "HOME",
+    "XDG_CACHE_HOME",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "UMOCKDEV_DIR",
+    "SYSTEMD_DEVICE_VERIFY_SYSFS",
+  ];
+  const env: Record<string, string> = {
+    NO_COLOR: "1",
+    DENO_NO_UPDATE_CHECK: "1",
+  };
+  for (const name of kept) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+interface Bundles {
+  readonly driverPath: string;
+  readonly launcherPath: string;
+}
+
+async function makeBundles(plan: RunPlan, toolbox: Toolbox): Promise<Bundles> {
+  const options = { cacheFolder: cacheFolder() };
+  try {
+    const [driver, launcher] = await Promise.all([
+      bundleDriver({
+        driverUrl: plan.driver.moduleUrl,
+        processUrl: toolbox.driverProcessUrl,
+      }, options),
+      bundleModule(toolbox.launcherUrl, options),
+    ]);
+    return { driverPath: driver.path, launcherPath: launcher.path };
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error;
+    throw new CliError(
+      EXIT.permission,
+      error.message,
+      "The sandbox starts one file; --direct runs without a sandbox",
+    );
+  }
+}
+
+function shortfall(
+  policy: SandboxPolicy | undefined,
+  ready: ReadyFrame,
+): string | undefined {
+  if (policy === undefined) return "No policy was demanded";
+  const { mode, report } = ready.sandbox;
+  if (mode !== "sandboxed" || !isReport(report)) {
+    return "The driver does not say how it is confined";
+  }
+  const [first] = reportShortfall(policy, report);
+  return first === undefined
+    ? undefined
+    : `The driver is confined less than demanded: ${first}`;
+}
+
+/** What the shortfall looks at, checked: it came over the wire. */
+function isReport(report: unknown): report is SandboxReport {
+  if (typeof report !== "object" || report === null) return false;
+  const { landlockAbi, seccomp, stage2, noNewCode, failed } =
+    report as SandboxReport;
+  return typeof landlockAbi === "number" && typeof seccomp === "boolean" &&
+    typeof stage2 === "boolean" && typeof noNewCode === "boolean" &&
+    Array.isArray(failed);
+}
+
+/** A driver that gave up the right to attach kernel drivers needs somebody who has it. */
+async function giveBack(
+  policy: SandboxPolicy,
+  host: LauncherHost,
+): Promise<void> {
+  const { command, args, env } = buildReattachCommand(policy, host);
+  const child = spawnClient([command, ...args], { stdio: "piped", env });
+  const limit = setTimeout(() => child.kill("SIGKILL"), GIVE_BACK_MS);
+  // A device that left has nothing to give back; there is nobody to tell.
+  await Promise.all([
+    child.status,
+    child.stdin?.close(),
+    child.stdout?.cancel(),
+    child.stderr?.cancel(),
+  ]);
+  clearTimeout(limit);
+}
+
+/** A launcher that opens a node and asks the kernel takes a tenth of it. */
+const GIVE_BACK_MS = 3_000;
