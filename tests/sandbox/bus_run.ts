@@ -28,6 +28,8 @@ export interface BusRun {
   readonly device?: LoopbackOptions;
   /** Default `bus_driver`. */
   readonly driver?: Program;
+  /** Arguments of the driver after the library's path. */
+  readonly extra?: readonly string[];
   /** Gives interfaces back instead of launching. */
   readonly isReattach?: boolean;
   /** Put before the launcher's command, `strace` for instance. */
@@ -95,6 +97,53 @@ export class LoopbackBus implements AsyncDisposable {
     return { code, stderr, ...read(stdout) };
   }
 
+  /** Launches a driver that ends after READY; milliseconds from the spawn to its first words. */
+  async time(run: BusRun): Promise<number> {
+    await using scratch = await Scratch.make();
+    const command = await commandFor(run, scratch, this.#nodePath);
+    return await this.#timed(command);
+  }
+
+  /** Milliseconds from the spawn of a program on the bus to its first words, or its end. */
+  async timeProgram(
+    program: string,
+    args: readonly string[] = [],
+  ): Promise<number> {
+    return await this.#timed({ program, args });
+  }
+
+  /** What a driver says a transfer took, in microseconds. */
+  async transferUs(run: BusRun): Promise<number> {
+    await using scratch = await Scratch.make();
+    const command = await commandFor(run, scratch, this.#nodePath);
+    await using client = await this.#transport.spawn({
+      ...command,
+      stdin: "null",
+      stdout: "piped",
+    });
+    const text = await new Response(client.child.stdout).text();
+    await client.status;
+    return Number(/([\d.]+) us/.exec(text)?.[1] ?? NaN);
+  }
+
+  async #timed(
+    command: { readonly program: string; readonly args: readonly string[] },
+  ): Promise<number> {
+    const startMs = performance.now();
+    await using client = await this.#transport.spawn({
+      ...command,
+      stdin: "null",
+      stdout: "piped",
+    });
+    const reader = client.child.stdout.getReader();
+    await reader.read();
+    const tookMs = performance.now() - startMs;
+    reader.releaseLock();
+    await client.child.stdout.cancel();
+    await client.status;
+    return tookMs;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#transport.close();
     this.#bus.close();
@@ -121,7 +170,7 @@ async function commandFor(
     interfaces: [0],
     libraryPath: LIBUSB,
     driverPath: await bundleOf(run.driver ?? "bus_driver"),
-    driverArguments: [LIBUSB],
+    driverArguments: [LIBUSB, ...run.extra ?? []],
     ...run.policy,
   });
   const isWeakened = run.experiment !== undefined;

@@ -41,6 +41,7 @@ export function exists(path: string): boolean {
 export type Program =
   | "launcher"
   | "launcher_experiment"
+  | "bench_driver"
   | "bus_driver"
   | "echo_driver"
   | "preload_driver"
