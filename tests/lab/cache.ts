@@ -6,7 +6,7 @@
 /** The folder for the image and the snapshots; made if it is not there. */
 export async function cacheFolder(): Promise<string> {
   const home = Deno.env.get("XDG_CACHE_HOME") ||
-    `${Deno.env.get("HOME") ?? "/root"}/.cache`;
+    `${Deno.env.get("HOME") ?? "/var/tmp"}/.cache`;
   const folder = Deno.env.get("LAB_CACHE") || `${home}/driverspace-lab`;
   await Deno.mkdir(folder, { recursive: true });
   return await Deno.realPath(folder);
