@@ -272,3 +272,27 @@ Deno.test("A busy interface ends with 75 and leaves nothing claimed", {
 function fixture(name: string): string {
   return new URL(`./fixtures/${name}`, import.meta.url).pathname;
 }
+
+Deno.test("A system without any virtual bus says what is missing for each", async () => {
+  using folder = new Folder();
+  await refused(
+    [
+      ...["run", "usbtmc", "--virtual", "multimeter"],
+      ...["--log", `${folder.path}/a.log`],
+    ],
+    1,
+    "Install the package umockdev. Namespaces are refused.",
+    fakeToolbox({
+      tools: {
+        sandboxFacts: () =>
+          Promise.resolve({
+            landlockAbi: 7,
+            transports: {
+              preload: "Install the package umockdev.",
+              notify: "Namespaces are refused.",
+            },
+          }),
+      },
+    }),
+  );
+});

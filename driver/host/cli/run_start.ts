@@ -5,6 +5,7 @@
  * @module
  */
 
+import { UsbError } from "../../errors.ts";
 import { deviceLabel } from "../../match.ts";
 import type { DeviceInfo, UsbPort } from "../../port.ts";
 import { formatIds } from "../../usb.ts";
@@ -133,6 +134,13 @@ async function openBus(
   const { transports } = await toolbox.sandboxFacts();
   const canNotify = transports.notify === "";
   const canPreload = transports.preload === "";
+  if (!canNotify && !canPreload) {
+    throw new UsbError({
+      code: "notSupported",
+      operation: "show a virtual bus to programs",
+      reason: `${transports.preload} ${transports.notify}`,
+    });
+  }
   const isDirect = plan.isDirect || !canNotify;
   const transport = isDirect && canPreload ? "preload" : "notify";
   const bus = await toolbox.startBus([name], transport);
