@@ -11,6 +11,7 @@ import type { RunnerState } from "../driver_runner.ts";
 import { Log } from "../log.ts";
 import { FileSink } from "../log_sink.ts";
 import type { RunPlan } from "./run_plan.ts";
+import { bootId } from "./run_start.ts";
 
 /** Lines of the host. */
 export interface RunLog extends Disposable {
@@ -28,6 +29,7 @@ export function openRunLog(plan: RunPlan, clock: Clock): RunLog {
       driver: plan.driver.manifest.name,
       instance: "host",
       pid: Deno.pid,
+      boot: bootId(),
     },
   });
   return {

@@ -181,8 +181,8 @@ export function configFor(parts: ConfigParts): DriverConfig {
   };
 }
 
-/** Id of this boot of the system. */
-function bootId(): string {
+/** Id of this boot of the system, for log lines. */
+export function bootId(): string {
   try {
     return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
   } catch {

@@ -1,0 +1,103 @@
+import type { DeviceInfo } from "../../driver/port.ts";
+import { configurationValue, interfaceNumber } from "../../driver/usb.ts";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+} from "../../driver/std.ts";
+import { call, fakeDevice, fakeToolbox } from "./fake_parts.ts";
+
+/** The meter with the one interface its driver claims. */
+const METER: DeviceInfo = fakeDevice({
+  configurationValue: configurationValue(1),
+  configurations: [{
+    configurationValue: configurationValue(1),
+    configurationIndex: 0,
+    attributes: 0x80,
+    maxPowerMilliamperes: 100,
+    interfaces: [{
+      interfaceNumber: interfaceNumber(2),
+      alternates: [{
+        interfaceNumber: interfaceNumber(2),
+        alternateSetting: 0 as never,
+        interfaceClass: 0xfe,
+        interfaceSubclass: 3,
+        interfaceProtocol: 1,
+        interfaceIndex: 0,
+        endpoints: [],
+        extra: [],
+      }],
+    }],
+    associations: [],
+    extra: [],
+    bytes: new Uint8Array(),
+  }],
+});
+
+Deno.test("explain without a device says what the driver matches, and what is there", async () => {
+  const toolbox = fakeToolbox({ devices: [METER] });
+  const { code, out } = await call(["explain", "usbtmc"], toolbox);
+  assertEquals(code, 0);
+  assertStringIncludes(out, "vendorId 0x957, productId 0x1755");
+  assertStringIncludes(out, "matches   0957:1755@1-4  34410A");
+});
+
+Deno.test("explain with a device names every right, each layer, and what none protects", async () => {
+  const toolbox = fakeToolbox({ devices: [METER] });
+  const { code, out } = await call(
+    ["explain", "usbtmc", "--device", "0957:1755"],
+    toolbox,
+  );
+  assertEquals(code, 0);
+  for (
+    const text of [
+      "100: /dev/bus/usb/001/007: the one device",
+      "2 (mask 0x4)",
+      "SUBMITURB",
+      "yes  Landlock",
+      "What none of it protects:",
+    ]
+  ) assertStringIncludes(out, text);
+});
+
+Deno.test("explain --json is one object of rights, layers and limits", async () => {
+  const toolbox = fakeToolbox({ devices: [METER] });
+  const { out } = await call(
+    ["explain", "usbtmc", "--device", "0957:1755", "--json"],
+    toolbox,
+  );
+  const { rights, layers, limits } = JSON.parse(out);
+  assert(rights.length > 10 && layers.length > 5 && limits.length > 0);
+});
+
+Deno.test("permissions prints exactly the flags of direct mode, and what they do not do", async () => {
+  const toolbox = fakeToolbox({ devices: [METER] });
+  const { code, out, err } = await call([
+    ...["permissions", "usbtmc", "--device", "0957:1755"],
+    ...["--log", "/tmp/a.log", "--json"],
+  ], toolbox);
+  assertEquals(code, 0);
+  assertEquals(JSON.parse(out), [
+    "--allow-ffi=/usr/lib/libusb.so",
+    "--allow-read=/dev/bus/usb/001/007",
+    "--allow-write=/dev/bus/usb/001/007,/tmp/a.log",
+  ]);
+  assertEquals(err, "");
+  const text = await call(
+    ["permissions", "usbtmc", "--device", "0957:1755"],
+    toolbox,
+  );
+  assertStringIncludes(text.err, "They confine no native code");
+});
+
+Deno.test("drivers shows commands with their parameters, and the virtual devices", async () => {
+  const { code, out } = await call(["drivers"]);
+  assertEquals(code, 0);
+  assertStringIncludes(
+    out,
+    "query message=STRING  Sends a message and reads the answer",
+  );
+  assertStringIncludes(out, "multimeter  A multimeter");
+  const { out: json } = await call(["drivers", "--json"]);
+  assertEquals(JSON.parse(json).drivers[0].name, "usbtmc");
+});
