@@ -108,6 +108,15 @@ const TEST: readonly Need[] = [
     },
   },
   {
+    why: "a peer: python-libusb1, for hotplug",
+    names: {
+      apt: "python3-libusb1",
+      dnf: "python3-libusb1",
+      pacman: "",
+      apk: "",
+    },
+  },
+  {
     why: "a peer: pyvisa-py against the virtual multimeter",
     names: { apt: "python3-pyvisa-py", dnf: "", pacman: "", apk: "" },
   },
@@ -142,19 +151,6 @@ const TEST: readonly Need[] = [
   },
 ];
 
-const BENCH: readonly Need[] = [
-  ...TEST,
-  {
-    why: "a peer: python-libusb1",
-    names: {
-      apt: "python3-libusb1",
-      dnf: "python3-libusb1",
-      pacman: "",
-      apk: "",
-    },
-  },
-];
-
 const debian = (name: string): Need["names"] => ({
   apt: name,
   dnf: "",
@@ -175,7 +171,7 @@ const LAB: readonly Need[] = [
 const SETS: Readonly<Record<string, readonly Need[]>> = {
   demo: DEMO,
   test: TEST,
-  bench: BENCH,
+  bench: TEST,
   lab: LAB,
 };
 
