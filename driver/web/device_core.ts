@@ -5,6 +5,7 @@
  * @module
  */
 
+import { UsbError } from "../errors.ts";
 import type { DeviceInfo, DevicePort, UsbPort } from "../port.ts";
 import {
   type AlternateSetting,
@@ -38,39 +39,52 @@ export interface CoreOptions {
 /** State and operations of one connected device. */
 export class DeviceCore implements DeviceState {
   readonly #options: CoreOptions;
+  #info: DeviceInfo;
   #open: DevicePort | undefined;
+  /** Of the device while it is not open, as far as it is known. */
+  #configurationValue: number | undefined;
   #isGone = false;
-  /** `open`, `close`, `selectConfiguration` or `reset` is in progress. */
-  #isChanging = false;
+  #isUnplugged = false;
+  /** `open`, `close`, `selectConfiguration` or `reset` in progress. */
+  #change: Promise<void> | undefined;
   /** Interfaces with a claim, release or alternate change in progress. */
   readonly #changing = new Set<number>();
   #strings: ReadonlyMap<number, string> = new Map();
+  #left: Promise<void> | undefined;
 
   /** Nothing is opened. */
   constructor(options: CoreOptions) {
     this.#options = options;
+    this.#info = options.info;
+    this.#configurationValue = options.info.configurationValue;
   }
 
-  /** What the port knows without opening. */
+  /** What the port knows; strings that only an open device gives are in it once it was open. */
   get info(): DeviceInfo {
-    return this.#options.info;
+    return this.#info;
   }
 
   get descriptor(): DeviceDescriptor {
-    return this.info.descriptor;
+    return this.#info.descriptor;
   }
 
+  /** The same from beginning to end, so that objects stay the same. */
   get configurations(): readonly ConfigurationDescriptor[] {
-    return this.info.configurations;
+    return this.#options.info.configurations;
   }
 
   get isOpen(): boolean {
     return this.#open !== undefined && !this.#isGone;
   }
 
+  /** It left the bus, or was forgotten: for good, as far as this object goes. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   /** `bConfigurationValue` of the active configuration; undefined when not configured. */
   get activeConfigurationValue(): number | undefined {
-    if (this.#open === undefined) return this.info.configurationValue;
+    if (this.#open === undefined) return this.#configurationValue;
     return this.#open.configuration?.configurationValue;
   }
 
@@ -84,27 +98,56 @@ export class DeviceCore implements DeviceState {
   ): AlternateSetting | undefined {
     const isActive =
       this.activeConfigurationValue === configuration.configurationValue;
-    return isActive && !this.#isGone
+    return isActive && this.isOpen
       ? this.#open?.claimed.get(number)
       : undefined;
   }
 
-  /** The device left the bus: for good, as far as this object goes. */
-  async markGone(): Promise<void> {
-    if (this.#isGone) return;
+  /** The device was listed again; others may have configured it since. */
+  refresh(info: DeviceInfo): void {
+    if (this.#open === undefined && this.#change === undefined) {
+      this.#configurationValue = info.configurationValue;
+    }
+  }
+
+  /** It left the bus while this program used it: what was in flight failed, nobody aborted it. */
+  get isUnplugged(): boolean {
+    return this.#isUnplugged;
+  }
+
+  /** The device left the bus, or is forgotten. Settles when nothing of it is open any more. */
+  leave(why: "unplugged" | "forgotten"): Promise<void> {
+    this.#isUnplugged ||= !this.#isGone && why === "unplugged";
     this.#isGone = true;
+    return this.#left ??= this.#leave();
+  }
+
+  async #leave(): Promise<void> {
     const open = this.#open;
-    this.#open = undefined;
+    this.#closed();
     await open?.close();
+    // An `open` in progress finds out that the device is gone, and closes again.
+    await this.#change?.catch(() => {});
   }
 
   async open(): Promise<void> {
     this.requireNoChange();
     if (this.#open !== undefined) return;
     const { port, kernelDriver } = this.#options;
-    await this.#change(async () => {
-      const open = await port.open(this.info, { kernelDriver });
-      this.#strings = await readStrings(open);
+    await this.#changeDevice(async () => {
+      const open = await port.open(this.#info, { kernelDriver });
+      try {
+        this.#strings = await readStrings(open);
+      } catch (error) {
+        await open.close();
+        throw error;
+      }
+      if (this.#isGone) {
+        await open.close();
+        throw this.#goneError();
+      }
+      const { manufacturer, product, serialNumber } = open.info;
+      this.#info = { ...this.#info, manufacturer, product, serialNumber };
       this.#open = open;
     });
   }
@@ -113,21 +156,26 @@ export class DeviceCore implements DeviceState {
     this.requireNoChange();
     const open = this.#open;
     if (open === undefined) return;
-    await this.#change(async () => {
+    await this.#changeDevice(async () => {
       await open.close();
-      this.#open = undefined;
+      this.#closed();
     });
+  }
+
+  #closed(): void {
+    this.#configurationValue = this.activeConfigurationValue;
+    this.#open = undefined;
   }
 
   async forget(): Promise<void> {
     this.#options.onForget(this);
-    await this.markGone();
+    await this.leave("forgotten");
   }
 
   async reset(): Promise<void> {
     this.requireNoChange();
     const open = this.requireOpen();
-    await this.#change(() => open.reset());
+    await this.#changeDevice(() => open.reset());
   }
 
   async selectConfiguration(value: number): Promise<void> {
@@ -141,7 +189,7 @@ export class DeviceCore implements DeviceState {
     }
     // Linux refuses to select again what is selected, with anything bound.
     if (this.activeConfigurationValue === value) return;
-    await this.#change(async () => {
+    await this.#changeDevice(async () => {
       for (const number of [...open.claimed.keys()]) {
         await open.releaseInterface(number);
       }
@@ -206,15 +254,33 @@ export class DeviceCore implements DeviceState {
     const open = this.requireOpen();
     this.requireConfigured();
     const endpoint = findEndpoint(this.liveEndpoints(), { direction, number });
-    await guarded(() => open.clearHalt(endpoint.endpointAddress));
+    await this.guarded(() => open.clearHalt(endpoint.endpointAddress));
   }
 
-  async #change(work: () => Promise<void>): Promise<void> {
-    this.#isChanging = true;
+  /** Runs work of the port; its failures become WebUSB's exceptions. */
+  async guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await guarded(work);
+      return await work();
+    } catch (error) {
+      if (error instanceof UsbError && error.code === "noDevice") this.missed();
+      throw fromUsbError(error);
+    }
+  }
+
+  /** A failure told that the device is gone before the bus did. */
+  missed(): void {
+    this.leave("unplugged").catch(() => {
+      // There is nothing to give back to a device that is gone.
+    });
+  }
+
+  async #changeDevice(work: () => Promise<void>): Promise<void> {
+    const change = this.guarded(work);
+    this.#change = change;
+    try {
+      await change;
     } finally {
-      this.#isChanging = false;
+      this.#change = undefined;
     }
   }
 
@@ -224,21 +290,25 @@ export class DeviceCore implements DeviceState {
   ): Promise<void> {
     this.#changing.add(number);
     try {
-      await guarded(work);
+      await this.guarded(work);
     } finally {
       this.#changing.delete(number);
     }
   }
 
   #requireConnected(): void {
-    if (this.#isGone) {
-      throw domError("NotFoundError", "The device was disconnected");
-    }
+    if (this.#isGone) throw this.#goneError();
   }
 
+  #goneError(): DOMException {
+    return domError("NotFoundError", "The device was disconnected");
+  }
+
+  /** The device is there, and nothing of it changes; `ofDevice`: interfaces may. */
   requireNoChange({ ofDevice = false }: { ofDevice?: boolean } = {}): void {
     this.#requireConnected();
-    if (this.#isChanging || (!ofDevice && this.#changing.size > 0)) {
+    const isChanging = this.#change !== undefined;
+    if (isChanging || (!ofDevice && this.#changing.size > 0)) {
       throw domError(
         "InvalidStateError",
         "An operation that changes the device's state is in progress",
@@ -246,6 +316,7 @@ export class DeviceCore implements DeviceState {
     }
   }
 
+  /** @throws {DOMException} `InvalidStateError` when it is closed. */
   requireOpen(): DevicePort {
     if (this.#open === undefined) {
       throw domError("InvalidStateError", "The device must be opened first");
@@ -253,6 +324,7 @@ export class DeviceCore implements DeviceState {
     return this.#open;
   }
 
+  /** @throws {DOMException} `InvalidStateError` when no configuration is active. */
   requireConfigured(): ConfigurationDescriptor {
     const active = this.activeConfigurationValue;
     const found = this.configurations.find((c) =>
@@ -280,10 +352,12 @@ export class DeviceCore implements DeviceState {
     return open;
   }
 
+  /** @throws {DOMException} `NotFoundError` when the active configuration has none of that number. */
   requireInterface(number: number): InterfaceDescriptor {
     return findInterface(this.requireConfigured(), number);
   }
 
+  /** Endpoints of the live settings of claimed interfaces that are not just changing. */
   liveEndpoints(): readonly EndpointDescriptor[] {
     const configuration = this.requireConfigured();
     return configuration.interfaces.flatMap((i) => {
@@ -291,17 +365,9 @@ export class DeviceCore implements DeviceState {
       if (live === undefined || this.#changing.has(i.interfaceNumber)) {
         return [];
       }
-      return i.alternates.find((a) => a.alternateSetting === live)?.endpoints ??
+      const alternate = i.alternates.find((a) => a.alternateSetting === live);
+      return alternate?.endpoints.filter((e) => e.transferType !== "control") ??
         [];
     });
-  }
-}
-
-/** Runs work of the port; its failures become WebUSB's exceptions. */
-export async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw fromUsbError(error);
   }
 }

@@ -5,9 +5,10 @@
  * @module
  */
 
+import { MAX_ISOCHRONOUS_PACKETS } from "../limits.ts";
 import type { TransferOutcome, TransferRequest } from "../port.ts";
 import type { Direction, EndpointDescriptor } from "../usb.ts";
-import { type DeviceCore, guarded } from "./device_core.ts";
+import type { DeviceCore } from "./device_core.ts";
 import { domError } from "./idl.ts";
 import {
   inResult,
@@ -31,7 +32,7 @@ import type {
 import type {
   TransferExtension,
   USBControlTransferParameters,
-} from "./usb_device.ts";
+} from "./transfer_arguments.ts";
 
 /** A transfer's own part, with the extension of ours. */
 type With<Part> = Part & { readonly extension: TransferExtension };
@@ -64,8 +65,10 @@ export class DeviceTransfers {
     setup: USBControlTransferParameters,
     { data, extension }: With<{ data: Uint8Array }>,
   ): Promise<USBOutTransferResult> {
-    this.#requireControlTarget(setup);
+    this.#core.requireNoChange();
+    this.#core.requireOpen();
     requireLength(data.length);
+    this.#requireControlTarget(setup);
     return outResult(
       await this.#transfer({ type: "controlOut", setup, data, ...extension }),
     );
@@ -108,13 +111,17 @@ export class DeviceTransfers {
       lengthBytes: sum(lengths),
       isIsochronous: true,
     });
-    const outcome = await this.#transfer({
-      type: "isochronousIn",
-      endpoint,
-      packetLengthsBytes: lengths,
-      ...extension,
-    });
-    return isochronousInResult(outcome, lengths);
+    const outcomes = await Promise.all(
+      chunksOf(lengths).map(({ lengths: packetLengthsBytes }) =>
+        this.#transfer({
+          type: "isochronousIn",
+          endpoint,
+          packetLengthsBytes,
+          ...extension,
+        })
+      ),
+    );
+    return isochronousInResult(outcomes, lengths);
   }
 
   async isochronousOut(
@@ -129,20 +136,29 @@ export class DeviceTransfers {
       isIsochronous: true,
       isMismatched: sum(lengths) !== data.length,
     });
-    const outcome = await this.#transfer({
-      type: "isochronousOut",
-      endpoint,
-      data,
-      packetLengthsBytes: lengths,
-      ...extension,
-    });
-    return isochronousOutResult(outcome);
+    const outcomes = await Promise.all(
+      chunksOf(lengths).map(({ lengths: packetLengthsBytes, from, to }) =>
+        this.#transfer({
+          type: "isochronousOut",
+          endpoint,
+          data: data.subarray(from, to),
+          packetLengthsBytes,
+          ...extension,
+        })
+      ),
+    );
+    return isochronousOutResult(outcomes);
   }
 
   /** Settles once: by its outcome, or by the exception its ending calls for. */
   async #transfer(request: TransferRequest): Promise<TransferOutcome> {
     const open = this.#core.requireOpen();
-    return await guarded(() => open.transfer(request));
+    const outcome = await this.#core.guarded(() => open.transfer(request));
+    if (outcome.status === "noDevice") this.#core.missed();
+    // The close that follows an unplug may be faster than the kernel's word.
+    const isLost = outcome.status === "cancelled" && this.#core.isUnplugged &&
+      request.signal?.aborted !== true;
+    return isLost ? { ...outcome, status: "noDevice" } : outcome;
   }
 
   #requireStream(
@@ -162,13 +178,13 @@ export class DeviceTransfers {
       number,
     });
     requireLength(lengthBytes);
-    requireKind(endpoint, isIsochronous);
     if (isMismatched) {
       throw domError(
         "DataError",
         "The packet lengths do not add up to the data",
       );
     }
+    requireKind(endpoint, isIsochronous);
     return endpoint;
   }
 
@@ -188,4 +204,24 @@ export class DeviceTransfers {
     this.#core.requireConfigured();
     requireEndpointTarget(this.#core.liveEndpoints(), setup);
   }
+}
+
+/** Packets of one transfer of the port, and where their data lie. */
+interface Chunk {
+  readonly lengths: readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Cuts packets into transfers the kernel takes; submitted together, they follow each other on the bus. */
+function chunksOf(lengths: readonly number[]): readonly Chunk[] {
+  const chunks: Chunk[] = [];
+  let from = 0;
+  for (let at = 0; at < lengths.length; at += MAX_ISOCHRONOUS_PACKETS) {
+    const part = lengths.slice(at, at + MAX_ISOCHRONOUS_PACKETS);
+    const to = from + sum(part);
+    chunks.push({ lengths: part, from, to });
+    from = to;
+  }
+  return chunks;
 }

@@ -7,29 +7,45 @@
 
 import { type DeviceMatch, matches } from "../match.ts";
 import type { DeviceInfo } from "../port.ts";
-import { dictionary, octet, sequence, unsignedShort } from "./idl.ts";
+import {
+  dictionary,
+  domString,
+  octet,
+  sequence,
+  unsignedShort,
+} from "./idl.ts";
 
 /** A filter of `requestDevice`. */
 export interface USBDeviceFilter {
   /** `idVendor`. */
-  readonly vendorId?: number;
+  readonly vendorId?: number | undefined;
   /** `idProduct`; needs `vendorId`. */
-  readonly productId?: number;
+  readonly productId?: number | undefined;
   /** `bDeviceClass` or `bInterfaceClass`. */
-  readonly classCode?: number;
+  readonly classCode?: number | undefined;
   /** Needs `classCode`. */
-  readonly subclassCode?: number;
+  readonly subclassCode?: number | undefined;
   /** Needs `subclassCode`. */
-  readonly protocolCode?: number;
+  readonly protocolCode?: number | undefined;
   /** Exact serial number. */
-  readonly serialNumber?: string;
+  readonly serialNumber?: string | undefined;
 }
 
-/** What each member needs beside it. */
+/** Members in the order in which Web IDL reads them, each with its conversion. */
+const MEMBERS = [
+  ["classCode", "interfaceClass", octet],
+  ["productId", "productId", unsignedShort],
+  ["protocolCode", "interfaceProtocol", octet],
+  ["serialNumber", "serialNumber", domString],
+  ["subclassCode", "interfaceSubclass", octet],
+  ["vendorId", "vendorId", unsignedShort],
+] as const;
+
+/** What a member needs beside it. */
 const NEEDS = [
   ["productId", "vendorId"],
-  ["subclassCode", "classCode"],
-  ["protocolCode", "subclassCode"],
+  ["interfaceSubclass", "interfaceClass"],
+  ["interfaceProtocol", "interfaceSubclass"],
 ] as const;
 
 /**
@@ -41,42 +57,31 @@ export function convertFilters(
   value: unknown,
   what: string,
 ): readonly DeviceMatch[] {
-  return sequence(value, what).map((item) => {
-    const filter = dictionary(item, `an item of ${what}`);
+  const filters = sequence(value, what).map((item) => convert(item, what));
+  for (const filter of filters) {
     for (const [member, needed] of NEEDS) {
       if (filter[member] !== undefined && filter[needed] === undefined) {
         throw new TypeError(`${what}: ${member} needs ${needed}`);
       }
     }
-    return convert(filter);
-  });
+  }
+  return filters;
 }
 
-function convert(filter: Readonly<Record<string, unknown>>): DeviceMatch {
-  const optional = <T>(
-    from: string,
-    { to, by }: {
-      readonly to: keyof DeviceMatch;
-      readonly by: (value: unknown, what: string) => T;
-    },
-  ): Partial<Record<keyof DeviceMatch, T>> =>
-    filter[from] === undefined ? {} : { [to]: by(filter[from], from) };
-  const text = (value: unknown): string => String(value);
-  return {
-    ...optional("vendorId", { to: "vendorId", by: unsignedShort }),
-    ...optional("productId", { to: "productId", by: unsignedShort }),
-    ...optional("classCode", { to: "interfaceClass", by: octet }),
-    ...optional("subclassCode", { to: "interfaceSubclass", by: octet }),
-    ...optional("protocolCode", { to: "interfaceProtocol", by: octet }),
-    ...optional("serialNumber", { to: "serialNumber", by: text }),
-  } as DeviceMatch;
+function convert(item: unknown, what: string): DeviceMatch {
+  const filter = dictionary(item, `an item of ${what}`);
+  const match: Partial<Record<keyof DeviceMatch, number | string>> = {};
+  for (const [from, to, conversion] of MEMBERS) {
+    const value = filter[from];
+    if (value !== undefined) match[to] = conversion(value, from);
+  }
+  return match as DeviceMatch;
 }
 
-/** Whether any filter accepts the device; an empty list accepts every device, as browsers do. */
+/** Whether any filter accepts the device. */
 export function accepts(
   filters: readonly DeviceMatch[],
   device: DeviceInfo,
 ): boolean {
-  return filters.length === 0 ||
-    filters.some((filter) => matches(device, filter));
+  return filters.some((filter) => matches(device, filter));
 }

@@ -51,6 +51,19 @@ export function fromUsbError(error: unknown): unknown {
   return domError(NAMES[error.code] ?? "NetworkError", error.message, error);
 }
 
+/** @throws {TypeError} When a method was called with fewer arguments than it has to have. */
+export function requireArguments(
+  given: { readonly length: number },
+  needed: number,
+): void {
+  if (given.length >= needed) return;
+  throw new TypeError(
+    `${needed} argument${
+      needed === 1 ? "" : "s"
+    } required, but only ${given.length} present`,
+  );
+}
+
 /** Web IDL `octet`: the number modulo 2^8. */
 export function octet(value: unknown, what: string): number {
   return integer(value, what) & 0xff;
@@ -66,14 +79,12 @@ export function unsignedLong(value: unknown, what: string): number {
   return integer(value, what) >>> 0;
 }
 
-/** ToNumber, then truncated to an integer modulo 2^32; NaN and infinities are 0. Web IDL, 3.2.4.9. */
+/** ToNumber, truncated, modulo 2^32; NaN and infinities are 0. Web IDL, 3.2.4.9. */
 function integer(value: unknown, what: string): number {
-  if (value === undefined) throw new TypeError(`${what} is required`);
-  const asNumber = Number(value as number); // throws for symbols and bigints alike
-  if (typeof value === "bigint") {
-    throw new TypeError(`${what} cannot be a BigInt`);
+  if (typeof value === "bigint" || typeof value === "symbol") {
+    throw new TypeError(`${what} cannot be a ${typeof value}`);
   }
-  return asNumber | 0 || Math.trunc(asNumber) % 2 ** 32 | 0;
+  return Number(value) | 0;
 }
 
 /** Web IDL enumeration. */
@@ -84,7 +95,7 @@ export function enumeration<Value extends string>(
     readonly values: readonly Value[];
   },
 ): Value {
-  const text = String(value);
+  const text = domString(value);
   const found = values.find((candidate) => candidate === text);
   if (found === undefined) {
     throw new TypeError(
@@ -92,6 +103,11 @@ export function enumeration<Value extends string>(
     );
   }
   return found;
+}
+
+/** Web IDL `DOMString`: ToString. @throws {TypeError} For a symbol. */
+export function domString(value: unknown): string {
+  return `${value as string}`;
 }
 
 /** Web IDL dictionary argument: an object, or nothing, which has no members. */
@@ -106,46 +122,49 @@ export function dictionary(
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** Web IDL sequence: anything that can be iterated. */
+/** Web IDL sequence: any object that can be iterated. */
 export function sequence(value: unknown, what: string): readonly unknown[] {
-  const isIterable = value !== null && typeof value === "object" &&
-    Symbol.iterator in value;
-  if (!isIterable) throw new TypeError(`${what} must be a sequence`);
+  const isObject = (value !== null && typeof value === "object") ||
+    typeof value === "function";
+  if (!isObject || !(Symbol.iterator in value)) {
+    throw new TypeError(`${what} must be a sequence`);
+  }
   return [...value as Iterable<unknown>];
 }
 
-/** Bytes of a buffer source, copied; those of a detached buffer are none. Web IDL, 3.2.26. */
+/**
+ * Bytes of a buffer source, copied; those of a detached buffer are none. Web
+ * IDL, 3.2.26: shared and resizable memory is refused, since it could change
+ * under the hands of whoever converts it.
+ *
+ * @throws {TypeError} When it is none.
+ */
 export function bytesOf(
   value: unknown,
   what: string,
 ): Uint8Array<ArrayBuffer> {
-  if (ArrayBuffer.isView(value)) {
-    if (isDetached(value.buffer)) return new Uint8Array();
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-      .slice() as Uint8Array<ArrayBuffer>;
+  const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
+  if (!(buffer instanceof ArrayBuffer)) {
+    throw new TypeError(`${what} must be an ArrayBuffer or a view of one`);
   }
-  const isBuffer = value instanceof ArrayBuffer ||
-    (typeof SharedArrayBuffer !== "undefined" &&
-      value instanceof SharedArrayBuffer);
-  if (!isBuffer) throw new TypeError(`${what} must be a buffer source`);
-  if (isDetached(value)) return new Uint8Array();
-  return new Uint8Array(value).slice() as Uint8Array<ArrayBuffer>;
-}
-
-function isDetached(buffer: ArrayBufferLike): boolean {
-  return buffer instanceof ArrayBuffer && buffer.detached;
+  if (buffer.detached) return new Uint8Array();
+  if (buffer.resizable) throw new TypeError(`${what} must not be resizable`);
+  return ArrayBuffer.isView(value)
+    ? new Uint8Array(buffer, value.byteOffset, value.byteLength).slice()
+    : new Uint8Array(buffer.slice());
 }
 
 /**
  * Gives a class the shape Web IDL asks for: enumerable attributes and methods,
- * and its name as string tag.
+ * and its name as string tag. What is `hidden` is no part of the interface.
  */
 export function exposeInterface(
   constructor: abstract new (...args: never[]) => object,
+  hidden: readonly string[] = [],
 ): void {
   const { prototype } = constructor as { prototype: object };
   for (const key of Object.getOwnPropertyNames(prototype)) {
-    if (key === "constructor") continue;
+    if (key === "constructor" || hidden.includes(key)) continue;
     const descriptor = Object.getOwnPropertyDescriptor(prototype, key);
     if (descriptor === undefined) continue;
     Object.defineProperty(prototype, key, { ...descriptor, enumerable: true });

@@ -15,7 +15,13 @@ import {
   type InterfaceDescriptor,
   type InterfaceNumber,
 } from "../usb.ts";
-import { enumeration, exposeInterface, octet } from "./idl.ts";
+import type { DeviceInfo } from "../port.ts";
+import {
+  enumeration,
+  exposeInterface,
+  octet,
+  requireArguments,
+} from "./idl.ts";
 
 /** Direction of an endpoint. */
 export type USBDirection = Direction;
@@ -24,6 +30,8 @@ export type USBEndpointType = "bulk" | "interrupt" | "isochronous";
 
 /** What the objects ask of their device. Not part of the interface. */
 export interface DeviceState {
+  /** What the port knows of it. */
+  readonly info: DeviceInfo;
   readonly configurations: readonly ConfigurationDescriptor[];
   /** The live alternate setting of a claimed interface of the active configuration. */
   alternateOf(
@@ -40,6 +48,27 @@ const STATES = new WeakMap<object, DeviceState>();
 /** Connects a device object with its state. */
 export function registerDevice(device: object, state: DeviceState): void {
   STATES.set(device, state);
+}
+
+/** Frozen at run time; the types of WebUSB say arrays, so ours do. */
+export function frozen<T>(items: T[]): T[] {
+  Object.freeze(items);
+  return items;
+}
+
+/** Whether it is a device of ours. */
+export function isDevice(value: unknown): boolean {
+  return typeof value === "object" && value !== null && STATES.has(value);
+}
+
+/**
+ * An extension of ours: where a device is, its raw descriptors, its identity
+ * over a replug (`portPath`).
+ *
+ * @throws {TypeError} When it is not a `USBDevice`.
+ */
+export function deviceInfo(device: object): DeviceInfo {
+  return stateOf(device).info;
 }
 
 function stateOf(device: unknown): DeviceState {
@@ -66,13 +95,16 @@ let descriptorOf: (
 export class USBConfiguration {
   readonly #descriptor: ConfigurationDescriptor;
   readonly #state: DeviceState;
-  readonly #interfaces: readonly USBInterface[];
+  readonly #interfaces: USBInterface[];
 
   /**
+   * The configuration of a device with this value.
+   *
    * @throws {TypeError} When `device` is not a `USBDevice`.
    * @throws {RangeError} When it has no such configuration.
    */
   constructor(device: object, configurationValue: number) {
+    requireArguments(arguments, 2);
     this.#state = stateOf(device);
     const value = octet(configurationValue, "configurationValue");
     const found = this.#state.configurations.find((c) =>
@@ -82,7 +114,7 @@ export class USBConfiguration {
       throw new RangeError(`The device has no configuration ${value}`);
     }
     this.#descriptor = found;
-    this.#interfaces = Object.freeze(
+    this.#interfaces = frozen(
       found.interfaces.map((i) => new USBInterface(this, i.interfaceNumber)),
     );
   }
@@ -98,7 +130,7 @@ export class USBConfiguration {
   }
 
   /** In order of first appearance; frozen. */
-  get interfaces(): readonly USBInterface[] {
+  get interfaces(): USBInterface[] {
     return this.#interfaces;
   }
 
@@ -115,10 +147,15 @@ export class USBInterface {
   readonly #configuration: ConfigurationDescriptor;
   readonly #descriptor: InterfaceDescriptor;
   readonly #state: DeviceState;
-  readonly #alternates: readonly USBAlternateInterface[];
+  readonly #alternates: USBAlternateInterface[];
 
-  /** @throws {RangeError} When the configuration has no such interface. */
+  /**
+   * The interface of a configuration with this number.
+   *
+   * @throws {RangeError} When the configuration has no such interface.
+   */
   constructor(configuration: USBConfiguration, interfaceNumber: number) {
+    requireArguments(arguments, 2);
     if (!(configuration instanceof USBConfiguration)) {
       throw new TypeError("configuration must be a USBConfiguration");
     }
@@ -133,7 +170,7 @@ export class USBInterface {
     this.#configuration = descriptor;
     this.#descriptor = found;
     this.#state = state;
-    this.#alternates = Object.freeze(
+    this.#alternates = frozen(
       found.alternates.map((a) =>
         new USBAlternateInterface(this, a.alternateSetting)
       ),
@@ -150,7 +187,7 @@ export class USBInterface {
   }
 
   /** By `bAlternateSetting`, in order of appearance; frozen. */
-  get alternates(): readonly USBAlternateInterface[] {
+  get alternates(): USBAlternateInterface[] {
     return this.#alternates;
   }
 
@@ -183,10 +220,15 @@ export class USBInterface {
 export class USBAlternateInterface {
   readonly #descriptor: AlternateInterfaceDescriptor;
   readonly #state: DeviceState;
-  readonly #endpoints: readonly USBEndpoint[];
+  readonly #endpoints: USBEndpoint[];
 
-  /** @throws {RangeError} When the interface has no such setting. */
+  /**
+   * The alternate setting of an interface with this number.
+   *
+   * @throws {RangeError} When the interface has no such setting.
+   */
   constructor(deviceInterface: USBInterface, alternateSetting: number) {
+    requireArguments(arguments, 2);
     if (!(deviceInterface instanceof USBInterface)) {
       throw new TypeError("deviceInterface must be a USBInterface");
     }
@@ -200,7 +242,7 @@ export class USBAlternateInterface {
     }
     this.#descriptor = found;
     this.#state = state;
-    this.#endpoints = Object.freeze(
+    this.#endpoints = frozen(
       unique(found.endpoints).map((e) =>
         new USBEndpoint(
           this,
@@ -217,7 +259,7 @@ export class USBAlternateInterface {
   }
 
   /** Bulk, interrupt and isochronous endpoints; number and direction are unique; frozen. */
-  get endpoints(): readonly USBEndpoint[] {
+  get endpoints(): USBEndpoint[] {
     return this.#endpoints;
   }
 
@@ -262,12 +304,17 @@ function unique(
 export class USBEndpoint {
   readonly #descriptor: EndpointDescriptor;
 
-  /** @throws {RangeError} When the setting has no such endpoint. */
+  /**
+   * The endpoint of a setting with this number and direction.
+   *
+   * @throws {RangeError} When the setting has no such endpoint.
+   */
   constructor(
     alternate: USBAlternateInterface,
     endpointNumber: number,
     direction: USBDirection,
   ) {
+    requireArguments(arguments, 3);
     if (!(alternate instanceof USBAlternateInterface)) {
       throw new TypeError("alternate must be a USBAlternateInterface");
     }
@@ -296,7 +343,11 @@ export class USBEndpoint {
     return endpointNumberOf(this.#descriptor.endpointAddress);
   }
 
-  /** `wMaxPacketSize` bits 10..0: without the high-bandwidth factor and `bMaxBurst`. */
+  /**
+   * `wMaxPacketSize` bits 10..0, without the high-bandwidth factor and
+   * `bMaxBurst`: the specification says both, with and without. The factors are
+   * in `deviceInfo(device).configurations`.
+   */
   get packetSize(): number {
     return this.#descriptor.maxPacketSize;
   }

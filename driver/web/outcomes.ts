@@ -5,7 +5,11 @@
  * @module
  */
 
-import type { TransferOutcome, TransferStatus } from "../port.ts";
+import type {
+  PacketOutcome,
+  TransferOutcome,
+  TransferStatus,
+} from "../port.ts";
 import { domError, type DomErrorName } from "./idl.ts";
 import {
   USBInTransferResult,
@@ -17,9 +21,12 @@ import {
   type USBTransferStatus,
 } from "./results.ts";
 
-type Ending =
-  | { readonly status: USBTransferStatus }
-  | { readonly error: DomErrorName; readonly message: string };
+interface Rejection {
+  readonly error: DomErrorName;
+  readonly message: string;
+}
+
+type Ending = { readonly status: USBTransferStatus } | Rejection;
 
 const ENDINGS: Readonly<Record<TransferStatus, Ending>> = {
   completed: { status: "ok" },
@@ -54,38 +61,79 @@ export function outResult(outcome: TransferOutcome): USBOutTransferResult {
   return new USBOutTransferResult(statusOf(outcome), outcome.actualLengthBytes);
 }
 
-/** A packet fails alone: its error shows as no data, as browsers show it. */
+/**
+ * Packets of all transfers, in order. WebUSB has no word for a packet that was
+ * lost, so it fails the whole; what did arrive is in the cause.
+ *
+ * @throws {DOMException} As `statusOf`, and `NetworkError` for a packet that neither came nor was too long.
+ */
+function packetsOf(
+  outcomes: readonly TransferOutcome[],
+): readonly PacketOutcome[] {
+  for (const outcome of outcomes) {
+    statusOf(outcome);
+    for (const { status } of outcome.packets ?? []) {
+      if (status === "completed" || status === "overflow") continue;
+      const { error, message } = ENDINGS[status] as Partial<Rejection>;
+      throw domError(
+        error ?? "NetworkError",
+        message ?? "A packet was lost",
+        outcome,
+      );
+    }
+  }
+  return outcomes.flatMap((outcome) => outcome.packets ?? []);
+}
+
 function packetStatus(status: TransferStatus): USBTransferStatus {
   return status === "overflow" ? "babble" : "ok";
 }
 
-/** Result of an isochronous IN transfer; packets share its buffer. */
+/** Result of isochronous IN transfers; its packets share its buffer. */
 export function isochronousInResult(
-  outcome: TransferOutcome,
+  outcomes: readonly TransferOutcome[],
   lengths: readonly number[],
 ): USBIsochronousInTransferResult {
-  statusOf(outcome);
-  const { buffer, byteOffset, byteLength } = outcome.data;
-  const view = (at: number, length: number): DataView =>
-    new DataView(buffer, byteOffset + at, length);
-  let at = 0;
+  const all = packetsOf(outcomes);
+  const bytes = joined(outcomes);
+  let from = 0;
   const packets = lengths.map((length, index) => {
-    const packet = outcome.packets?.[index];
+    const packet = all[index];
     const arrived = Math.min(packet?.actualLengthBytes ?? 0, length);
-    const data = view(at, arrived);
-    at += length;
-    const status = packetStatus(packet?.status ?? "completed");
-    return new USBIsochronousInTransferPacket(status, data);
+    const data = new DataView(bytes.buffer, bytes.byteOffset + from, arrived);
+    from += length;
+    return new USBIsochronousInTransferPacket(
+      packetStatus(packet?.status ?? "completed"),
+      data,
+    );
   });
-  return new USBIsochronousInTransferResult(packets, view(0, byteLength));
+  return new USBIsochronousInTransferResult(
+    packets,
+    new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  );
 }
 
-/** Result of an isochronous OUT transfer. */
+/** Whole buffers, one behind the other; not copied where there is one. */
+function joined(
+  outcomes: readonly TransferOutcome[],
+): Uint8Array<ArrayBuffer> {
+  const [first] = outcomes;
+  if (outcomes.length === 1 && first !== undefined) return first.data;
+  const lengthBytes = outcomes.reduce((total, o) => total + o.data.length, 0);
+  const bytes = new Uint8Array(lengthBytes);
+  let at = 0;
+  for (const { data } of outcomes) {
+    bytes.set(data, at);
+    at += data.length;
+  }
+  return bytes;
+}
+
+/** Result of isochronous OUT transfers. */
 export function isochronousOutResult(
-  outcome: TransferOutcome,
+  outcomes: readonly TransferOutcome[],
 ): USBIsochronousOutTransferResult {
-  statusOf(outcome);
-  const packets = (outcome.packets ?? []).map((packet) =>
+  const packets = packetsOf(outcomes).map((packet) =>
     new USBIsochronousOutTransferPacket(
       packetStatus(packet.status),
       packet.actualLengthBytes,

@@ -15,7 +15,7 @@ import {
   type InterfaceDescriptor,
 } from "../usb.ts";
 import { domError } from "./idl.ts";
-import type { USBControlTransferParameters } from "./usb_device.ts";
+import type { USBControlTransferParameters } from "./transfer_arguments.ts";
 
 /** An endpoint as a program names it. */
 export interface EndpointWish {

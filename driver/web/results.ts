@@ -16,40 +16,49 @@ function status(value: unknown): USBTransferStatus {
   return enumeration(value, { what: "USBTransferStatus", values: STATUSES });
 }
 
-function view(value: unknown): DataView | null {
-  if (value === null || value === undefined) return null;
+/** As WebUSB's types have it; at run time `null` where there is none, as its interface says. */
+type Data = DataView | undefined;
+
+function view(value: unknown): Data {
+  if (value === null || value === undefined) return null as unknown as Data;
   if (!(value instanceof DataView)) {
     throw new TypeError("data must be a DataView");
   }
   return value;
 }
 
-function items<T>(
-  value: unknown,
-  type: abstract new (...args: never[]) => T,
-): readonly T[] {
+function items<T>(value: unknown, isPacket: (item: unknown) => boolean): T[] {
   const all = sequence(value, "packets");
-  for (const item of all) {
-    if (!(item instanceof type)) {
-      throw new TypeError(`packets must be ${type.name} objects`);
-    }
+  if (!all.every(isPacket)) {
+    throw new TypeError("packets must be packets of an isochronous transfer");
   }
-  return Object.freeze([...all]) as readonly T[];
+  return Object.freeze([...all]) as T[];
 }
+
+// Packets are known by their private parts, which each class alone can see.
+let isInPacket: (item: unknown) => boolean;
+let isOutPacket: (item: unknown) => boolean;
 
 /** Result of an IN transfer. */
 export class USBInTransferResult {
   readonly #status: USBTransferStatus;
-  readonly #data: DataView | null;
+  readonly #data: Data;
 
-  /** @throws {TypeError} When the status is none of WebUSB's. */
-  constructor(statusText: USBTransferStatus, data: DataView | null = null) {
+  /**
+   * A result of this status.
+   *
+   * @throws {TypeError} When the status is none of WebUSB's.
+   */
+  constructor(
+    statusText: USBTransferStatus,
+    data: DataView | null | undefined = undefined,
+  ) {
     this.#status = status(statusText);
     this.#data = view(data);
   }
 
   /** What arrived; transfers of ours always give a view, of length 0 if nothing did. */
-  get data(): DataView | null {
+  get data(): DataView | undefined {
     return this.#data;
   }
 
@@ -64,7 +73,11 @@ export class USBOutTransferResult {
   readonly #status: USBTransferStatus;
   readonly #bytesWritten: number;
 
-  /** @throws {TypeError} When the status is none of WebUSB's. */
+  /**
+   * A result of this status.
+   *
+   * @throws {TypeError} When the status is none of WebUSB's.
+   */
   constructor(statusText: USBTransferStatus, bytesWritten = 0) {
     this.#status = status(statusText);
     this.#bytesWritten = unsignedLong(bytesWritten, "bytesWritten");
@@ -84,16 +97,23 @@ export class USBOutTransferResult {
 /** One packet of an isochronous IN transfer; shares the buffer of the result. */
 export class USBIsochronousInTransferPacket {
   readonly #status: USBTransferStatus;
-  readonly #data: DataView | null;
+  readonly #data: Data;
 
-  /** @throws {TypeError} When the status is none of WebUSB's. */
-  constructor(statusText: USBTransferStatus, data: DataView | null = null) {
+  /**
+   * A result of this status.
+   *
+   * @throws {TypeError} When the status is none of WebUSB's.
+   */
+  constructor(
+    statusText: USBTransferStatus,
+    data: DataView | null | undefined = undefined,
+  ) {
     this.#status = status(statusText);
     this.#data = view(data);
   }
 
   /** What arrived in this packet. */
-  get data(): DataView | null {
+  get data(): DataView | undefined {
     return this.#data;
   }
 
@@ -101,29 +121,38 @@ export class USBIsochronousInTransferPacket {
   get status(): USBTransferStatus {
     return this.#status;
   }
+
+  static {
+    isInPacket = (item) =>
+      typeof item === "object" && item !== null && #status in item;
+  }
 }
 
 /** Result of an isochronous IN transfer. */
 export class USBIsochronousInTransferResult {
-  readonly #packets: readonly USBIsochronousInTransferPacket[];
-  readonly #data: DataView | null;
+  readonly #packets: USBIsochronousInTransferPacket[];
+  readonly #data: Data;
 
-  /** @throws {TypeError} When `packets` are not packets. */
+  /**
+   * A result of these packets.
+   *
+   * @throws {TypeError} When `packets` are not packets.
+   */
   constructor(
     packets: readonly USBIsochronousInTransferPacket[],
-    data: DataView | null = null,
+    data: DataView | null | undefined = undefined,
   ) {
-    this.#packets = items(packets, USBIsochronousInTransferPacket);
+    this.#packets = items(packets, isInPacket);
     this.#data = view(data);
   }
 
   /** The whole buffer: packet i begins at the sum of the lengths asked for before it. */
-  get data(): DataView | null {
+  get data(): DataView | undefined {
     return this.#data;
   }
 
   /** One for each length asked for; frozen. */
-  get packets(): readonly USBIsochronousInTransferPacket[] {
+  get packets(): USBIsochronousInTransferPacket[] {
     return this.#packets;
   }
 }
@@ -133,7 +162,11 @@ export class USBIsochronousOutTransferPacket {
   readonly #status: USBTransferStatus;
   readonly #bytesWritten: number;
 
-  /** @throws {TypeError} When the status is none of WebUSB's. */
+  /**
+   * A result of this status.
+   *
+   * @throws {TypeError} When the status is none of WebUSB's.
+   */
   constructor(statusText: USBTransferStatus, bytesWritten = 0) {
     this.#status = status(statusText);
     this.#bytesWritten = unsignedLong(bytesWritten, "bytesWritten");
@@ -148,19 +181,28 @@ export class USBIsochronousOutTransferPacket {
   get status(): USBTransferStatus {
     return this.#status;
   }
+
+  static {
+    isOutPacket = (item) =>
+      typeof item === "object" && item !== null && #status in item;
+  }
 }
 
 /** Result of an isochronous OUT transfer. */
 export class USBIsochronousOutTransferResult {
-  readonly #packets: readonly USBIsochronousOutTransferPacket[];
+  readonly #packets: USBIsochronousOutTransferPacket[];
 
-  /** @throws {TypeError} When `packets` are not packets. */
+  /**
+   * A result of these packets.
+   *
+   * @throws {TypeError} When `packets` are not packets.
+   */
   constructor(packets: readonly USBIsochronousOutTransferPacket[]) {
-    this.#packets = items(packets, USBIsochronousOutTransferPacket);
+    this.#packets = items(packets, isOutPacket);
   }
 
   /** One for each length given; frozen. */
-  get packets(): readonly USBIsochronousOutTransferPacket[] {
+  get packets(): USBIsochronousOutTransferPacket[] {
     return this.#packets;
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { parseStringDescriptor } from "../descriptors.ts";
-import type { DevicePort } from "../port.ts";
+import type { DevicePort, TransferOutcome } from "../port.ts";
 import type { SetupPacket } from "../usb.ts";
 
 const GET_DESCRIPTOR = 6;
@@ -26,12 +26,16 @@ export async function readStrings(
   const indexes = wantedIndexes(device).slice(0, MAX_STRINGS);
   if (indexes.length === 0) return strings;
   const languages = await read(device, { index: 0, language: 0 });
-  if (languages === undefined || languages.length < 4) return strings;
-  const language = new DataView(languages.buffer, languages.byteOffset)
-    .getUint16(2, true);
+  if (languages.status !== "completed" || languages.data.length < 4) {
+    return strings;
+  }
+  const { buffer, byteOffset } = languages.data;
+  const language = new DataView(buffer, byteOffset).getUint16(2, true);
   for (const index of indexes) {
-    const bytes = await read(device, { index, language });
-    if (bytes === undefined) continue;
+    const { status, data: bytes } = await read(device, { index, language });
+    // A device that hangs once is not asked again.
+    if (status !== "completed" && status !== "stall") return strings;
+    if (status === "stall") continue;
     try {
       strings.set(index, parseStringDescriptor(bytes));
     } catch {
@@ -52,7 +56,7 @@ function wantedIndexes({ info }: DevicePort): number[] {
 async function read(
   device: DevicePort,
   { index, language }: { readonly index: number; readonly language: number },
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+): Promise<TransferOutcome> {
   const setup: SetupPacket = {
     requestType: "standard",
     recipient: "device",
@@ -60,11 +64,10 @@ async function read(
     value: STRING_DESCRIPTOR << 8 | index,
     index: language,
   };
-  const outcome = await device.transfer({
+  return await device.transfer({
     type: "controlIn",
     setup,
     lengthBytes: MAX_STRING_DESCRIPTOR_BYTES,
     timeoutMs: STRING_TIMEOUT_MS,
   });
-  return outcome.status === "completed" ? outcome.data : undefined;
 }

@@ -4,20 +4,28 @@
  * @module
  */
 
-import type { DeviceMatch } from "../match.ts";
-import type { DeviceInfo, UsbPort } from "../port.ts";
+import { UsbError } from "../errors.ts";
+import type { DeviceInfo, HotplugEvent, UsbPort } from "../port.ts";
 import { DeviceCore } from "./device_core.ts";
 import { accepts, convertFilters, type USBDeviceFilter } from "./filters.ts";
-import { dictionary, domError, exposeInterface } from "./idl.ts";
+import { Grants } from "./grants.ts";
+import {
+  dictionary,
+  domError,
+  exposeInterface,
+  requireArguments,
+} from "./idl.ts";
+import { HandlerAttribute, ListenerCount } from "./listeners.ts";
+import { isDevice } from "./objects.ts";
 import { isBlocklisted, type WebUsbPolicy } from "./policy.ts";
-import { makeDevice, USBDevice } from "./usb_device.ts";
+import { makeDevice, type USBDevice } from "./usb_device.ts";
 
 /** Argument of `requestDevice`. */
 export interface USBDeviceRequestOptions {
   /** A device is offered when any accepts it; an empty list accepts all. */
   readonly filters: readonly USBDeviceFilter[];
   /** A device any of these accepts is not offered. */
-  readonly exclusionFilters?: readonly USBDeviceFilter[];
+  readonly exclusionFilters?: readonly USBDeviceFilter[] | undefined;
 }
 
 /** Picks one of the devices offered, or none: `undefined`. */
@@ -35,6 +43,11 @@ export interface WebUsbOptions {
   readonly chooser?: DeviceChooser;
   /** Devices `getDevices` gives without a request; default none, as in browsers. */
   readonly allowedDevices?: readonly USBDeviceFilter[];
+  /**
+   * Hides devices from the program, before any filter. Over libusb: those whose
+   * nodes the runtime's permissions leave out.
+   */
+  readonly isVisible?: (device: DeviceInfo) => boolean;
   /** Kernel drivers on claimed interfaces; default `detach`, and they come back. */
   readonly kernelDriver?: "detach" | "refuse";
 }
@@ -43,17 +56,20 @@ export interface WebUsbOptions {
 export class USBConnectionEvent extends Event {
   readonly #device: USBDevice;
 
-  /** @throws {TypeError} When `device` is missing or not a `USBDevice`. */
+  /**
+   * An event about a device.
+   *
+   * @throws {TypeError} When `device` is missing or not a `USBDevice`.
+   */
   constructor(
     type: string,
     eventInitDict: EventInit & { readonly device: USBDevice },
   ) {
-    const init = dictionary(eventInitDict, "eventInitDict");
-    if (!(init.device instanceof USBDevice)) {
-      throw new TypeError("device must be a USBDevice");
-    }
+    requireArguments(arguments, 2);
+    const { device } = dictionary(eventInitDict, "eventInitDict");
+    if (!isDevice(device)) throw new TypeError("device must be a USBDevice");
     super(type, eventInitDict);
-    this.#device = init.device;
+    this.#device = device as USBDevice;
   }
 
   /** Which one. */
@@ -64,75 +80,118 @@ export class USBConnectionEvent extends Event {
 
 exposeInterface(USBConnectionEvent);
 
-type Handler = ((event: USBConnectionEvent) => unknown) | null;
+/** Hears of connections. Written as a method, so that it may also be one of WebUSB's own types. */
+export type ConnectionListener = {
+  /** Called with the event. */
+  handle(event: USBConnectionEvent): unknown;
+}["handle"];
 
 interface Known {
   readonly core: DeviceCore;
   readonly device: USBDevice;
 }
 
+const CONNECTION_EVENTS: readonly string[] = ["connect", "disconnect"];
+
 const TOKEN: unique symbol = Symbol("USB");
 
 /** The devices a program may use. */
 export class USB extends EventTarget implements AsyncDisposable {
   readonly #options: WebUsbOptions;
-  readonly #allowed: readonly DeviceMatch[];
+  readonly #grants: Grants;
   /** Connected devices by the port's id: the same object while a device stays. */
   readonly #known = new Map<string, Known>();
-  /** Granted by `requestDevice`, while connected. */
-  readonly #granted = new Set<string>();
-  /** Granted with a serial number: these survive a replug. */
-  readonly #grantedForGood: DeviceMatch[] = [];
-  readonly #handlers = new Map<string, Handler>();
+  readonly #listeners = new ListenerCount();
+  readonly #onconnect: HandlerAttribute<ConnectionListener>;
+  readonly #ondisconnect: HandlerAttribute<ConnectionListener>;
   #watching: AbortController | undefined;
   #watched: Promise<void> = Promise.resolve();
 
-  /** @throws {TypeError} Always, from outside: made by `createWebUsb`. */
-  constructor(token?: symbol, options?: WebUsbOptions) {
+  /**
+   * Not for programs: {@linkcode createWebUsb} makes the object.
+   *
+   * @throws {TypeError} Always, from outside.
+   */
+  constructor(...parts: never[]) {
     super();
-    if (token !== TOKEN || options === undefined) {
-      throw new TypeError("Illegal constructor");
-    }
-    this.#options = options;
-    this.#allowed = convertFilters(
-      options.allowedDevices ?? [],
-      "allowedDevices",
+    const [token, options] = parts as readonly unknown[];
+    if (token !== TOKEN) throw new TypeError("Illegal constructor");
+    this.#options = options as WebUsbOptions;
+    this.#grants = new Grants(
+      convertFilters(this.#options.allowedDevices ?? [], "allowedDevices"),
     );
+    const attribute = (type: string): HandlerAttribute<ConnectionListener> =>
+      new HandlerAttribute({
+        attach: (listener) => this.addEventListener(type, listener),
+        detach: (listener) => this.removeEventListener(type, listener),
+      });
+    this.#onconnect = attribute("connect");
+    this.#ondisconnect = attribute("disconnect");
   }
 
   /** Called for each permitted device that arrives; null at first. */
-  get onconnect(): Handler {
-    return this.#handlers.get("connect") ?? null;
+  get onconnect(): ConnectionListener | null {
+    return this.#onconnect.value;
   }
 
-  set onconnect(handler: Handler) {
-    this.#setHandler("connect", handler);
+  set onconnect(handler: ConnectionListener | null) {
+    this.#onconnect.value = handler;
   }
 
   /** Called for each permitted device that leaves; null at first. */
-  get ondisconnect(): Handler {
-    return this.#handlers.get("disconnect") ?? null;
+  get ondisconnect(): ConnectionListener | null {
+    return this.#ondisconnect.value;
   }
 
-  set ondisconnect(handler: Handler) {
-    this.#setHandler("disconnect", handler);
+  set ondisconnect(handler: ConnectionListener | null) {
+    this.#ondisconnect.value = handler;
   }
 
-  /** Listening for connections starts watching the bus, and keeps the program alive until closed. */
+  /**
+   * As of any event target. While anybody listens for connections the bus is
+   * watched, which keeps the program alive.
+   */
   override addEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener:
+      | EventListenerOrEventListenerObject
+      | ConnectionListener
+      | null,
     options?: boolean | AddEventListenerOptions,
   ): void {
-    super.addEventListener(type, listener, options);
-    if (type === "connect" || type === "disconnect") this.#watch();
+    const heard = listener as EventListenerOrEventListenerObject | null;
+    super.addEventListener(type, heard, options);
+    if (heard === null || !CONNECTION_EVENTS.includes(type)) return;
+    this.#listeners.added({
+      type,
+      listener: heard,
+      options,
+      gone: () => this.#unwatchUnheard(),
+    });
+    if (this.#listeners.size > 0) this.#watch();
+  }
+
+  /** As of any event target; without a listener the bus is not watched. */
+  override removeEventListener(
+    type: string,
+    listener:
+      | EventListenerOrEventListenerObject
+      | ConnectionListener
+      | null,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    const heard = listener as EventListenerOrEventListenerObject | null;
+    super.removeEventListener(type, heard, options);
+    if (heard === null || !CONNECTION_EVENTS.includes(type)) return;
+    this.#listeners.removed({ type, listener: heard, options });
+    this.#unwatchUnheard();
   }
 
   /** Connected and permitted devices; a fresh array of the same objects. */
   async getDevices(): Promise<USBDevice[]> {
     const present = await this.#present();
     return present
-      .filter((info) => this.#isPermitted(info))
+      .filter((info) => this.#grants.has(info))
       .map((info) => this.#deviceFor(info).device);
   }
 
@@ -143,28 +202,27 @@ export class USB extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} For missing or invalid filters.
    */
   async requestDevice(options: USBDeviceRequestOptions): Promise<USBDevice> {
-    const asked = dictionary(options, "options");
-    if (asked.filters === undefined) {
-      throw new TypeError("options.filters is required");
-    }
-    const filters = convertFilters(asked.filters, "filters");
-    const excluded = convertFilters(
-      asked.exclusionFilters ?? [],
-      "exclusionFilters",
-    );
+    requireArguments(arguments, 1);
+    const { exclusionFilters, filters } = dictionary(options, "options");
+    const excluded = convertFilters(exclusionFilters ?? [], "exclusionFilters");
+    const wanted = convertFilters(filters, "filters");
+    // Read literally an empty list matches nothing; browsers list everything.
     const offered = (await this.#present()).filter((info) =>
-      accepts(filters, info) &&
-      !(excluded.length > 0 && accepts(excluded, info))
+      (wanted.length === 0 || accepts(wanted, info)) && !accepts(excluded, info)
     );
     const devices = offered.map((info) => this.#deviceFor(info).device);
     const choose = this.#options.chooser ?? (([first]) => first);
-    const chosen = await choose(devices);
-    const index = chosen === undefined ? -1 : devices.indexOf(chosen);
-    const info = offered[index];
-    if (chosen === undefined || info === undefined) {
+    const chosen = await choose([...devices]);
+    const info = chosen === undefined
+      ? undefined
+      : offered[devices.indexOf(chosen)];
+    // It may have left while somebody was choosing.
+    const isThere = info !== undefined &&
+      this.#known.get(info.id)?.core.isGone === false;
+    if (chosen === undefined || !isThere) {
       throw domError("NotFoundError", "No device selected");
     }
-    this.#grant(info);
+    this.#grants.add(info);
     return chosen;
   }
 
@@ -172,44 +230,37 @@ export class USB extends EventTarget implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watching?.abort();
     await this.#watched;
-    this.#watching = undefined;
-    for (const { core } of this.#known.values()) await core.markGone();
+    const all = [...this.#known.values()];
     this.#known.clear();
+    await Promise.all(all.map(({ core }) => core.leave("forgotten")));
   }
 
-  /** Devices on the bus that the policy shows; forgets those that left. */
+  /** Devices on the bus that are shown to the program; those that left are no more. */
   async #present(): Promise<readonly DeviceInfo[]> {
-    const all = (await this.#options.port.devices()).filter((info) =>
-      this.#options.policy !== "web" || !isBlocklisted(info)
-    );
-    const ids = new Set(all.map((info) => info.id));
-    for (const id of [...this.#known.keys()]) {
-      if (!ids.has(id)) await this.#leave(id);
-    }
-    return all;
+    const all = await this.#options.port.devices();
+    this.#reconcile(all, { hasWatch: this.#watching !== undefined });
+    return all.filter((info) => this.#isShown(info));
   }
 
-  #isPermitted(info: DeviceInfo): boolean {
-    return this.#granted.has(info.id) ||
-      (this.#allowed.length > 0 && accepts(this.#allowed, info)) ||
-      (this.#grantedForGood.length > 0 && accepts(this.#grantedForGood, info));
+  #isShown(info: DeviceInfo): boolean {
+    if (this.#options.policy === "web" && isBlocklisted(info)) return false;
+    return this.#options.isVisible?.(info) ?? true;
   }
 
-  #grant(info: DeviceInfo): void {
-    this.#granted.add(info.id);
-    const { serialNumber, descriptor: { vendorId, productId } } = info;
-    if (serialNumber === undefined) return;
-    this.#grantedForGood.push({ vendorId, productId, serialNumber });
-  }
-
-  #revoke(info: DeviceInfo): void {
-    this.#granted.delete(info.id);
-    this.#known.delete(info.id);
-    for (let i = this.#grantedForGood.length - 1; i >= 0; i--) {
-      const grant = this.#grantedForGood[i];
-      if (grant !== undefined && accepts([grant], info)) {
-        this.#grantedForGood.splice(i, 1);
+  /** What is known against what is there. The watch forgets devices itself, when it tells of them. */
+  #reconcile(
+    all: readonly DeviceInfo[],
+    { hasWatch }: { readonly hasWatch: boolean },
+  ): void {
+    const present = new Map(all.map((info) => [info.id, info]));
+    for (const [id, { core }] of [...this.#known]) {
+      const info = present.get(id);
+      if (info !== undefined) {
+        core.refresh(info);
+        continue;
       }
+      core.missed();
+      if (!hasWatch) this.#drop(core.info);
     }
   }
 
@@ -221,63 +272,87 @@ export class USB extends EventTarget implements AsyncDisposable {
       info,
       policy: this.#options.policy ?? "open",
       kernelDriver: this.#options.kernelDriver ?? "detach",
-      onForget: () => this.#revoke(info),
+      onForget: (forgotten) => this.#forget(forgotten),
     });
     const known = { core, device: makeDevice(core) };
     this.#known.set(info.id, known);
     return known;
   }
 
-  async #leave(id: string): Promise<void> {
-    const known = this.#known.get(id);
-    this.#known.delete(id);
-    this.#granted.delete(id);
-    await known?.core.markGone();
+  #forget(core: DeviceCore): void {
+    // A second `forget` of an old object must not touch what came after it.
+    if (this.#known.get(core.info.id)?.core !== core) return;
+    this.#grants.remove(core.info);
+    this.#known.delete(core.info.id);
   }
 
-  #setHandler(type: "connect" | "disconnect", handler: Handler): void {
-    const wanted = typeof handler === "function" ? handler : null;
-    const old = this.#handlers.get(type) ?? null;
-    if (old !== null) this.removeEventListener(type, old as EventListener);
-    this.#handlers.set(type, wanted);
-    if (wanted !== null) this.addEventListener(type, wanted as EventListener);
+  /** A device left the bus. */
+  #drop(info: DeviceInfo): void {
+    this.#known.delete(info.id);
+    this.#grants.left(info);
   }
 
   #watch(): void {
     if (this.#watching !== undefined) return;
     this.#watching = new AbortController();
-    this.#watched = this.#follow(this.#watching.signal);
+    this.#watched = this.#follow(this.#watching);
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
-    const there = new Set((await this.#present()).map((info) => info.id));
-    for await (
-      const { type, device: info } of this.#options.port.watch({ signal })
-    ) {
-      if (this.#options.policy === "web" && isBlocklisted(info)) continue;
-      if (type === "arrived") {
-        // The watch begins with what is there already: that is not news.
-        if (there.delete(info.id) || !this.#isPermitted(info)) continue;
-        this.#announce("connect", this.#deviceFor(info).device);
-        continue;
+  #unwatchUnheard(): void {
+    if (this.#listeners.size > 0) return;
+    this.#watching?.abort();
+    this.#watching = undefined;
+  }
+
+  async #follow(controller: AbortController): Promise<void> {
+    const { port } = this.#options;
+    try {
+      // Both at once, so that nothing happens between the list and the watch.
+      const { signal } = controller;
+      const watch = port.watch({ signal })[Symbol.asyncIterator]();
+      const listed = port.devices();
+      const there = new Set<string>();
+      const all = await listed;
+      for (const { id } of all) there.add(id);
+      this.#reconcile(all, { hasWatch: false });
+      for (;;) {
+        const { done, value } = await watch.next();
+        if (done === true || signal.aborted) return;
+        this.#tell(value, there);
+        if (this.#listeners.size === 0) this.#unwatchUnheard();
       }
-      const known = this.#known.get(info.id);
-      const wasPermitted = this.#isPermitted(info);
-      await this.#leave(info.id);
-      if (known !== undefined && wasPermitted) {
-        this.#announce("disconnect", known.device);
-      }
+    } catch (error) {
+      // The port is closed: there will be no more connections.
+      if (!(error instanceof UsbError && error.code === "state")) throw error;
+    } finally {
+      if (this.#watching === controller) this.#watching = undefined;
     }
   }
 
-  #announce(type: "connect" | "disconnect", device: USBDevice): void {
+  #tell({ type, device: info }: HotplugEvent, there: Set<string>): void {
+    const isShown = this.#isShown(info) && this.#grants.has(info);
+    if (type === "arrived") {
+      // The watch begins with what is there already: that is not news.
+      if (there.delete(info.id) || !isShown) return;
+      this.#announce("connect", this.#deviceFor(info));
+      return;
+    }
+    const known = this.#known.get(info.id) ??
+      (isShown ? this.#deviceFor(info) : undefined);
+    known?.core.missed();
+    this.#drop(info);
+    if (known !== undefined && isShown) this.#announce("disconnect", known);
+  }
+
+  #announce(type: "connect" | "disconnect", { device }: Known): void {
     this.dispatchEvent(new USBConnectionEvent(type, { device }));
+    this.#listeners.dispatched(type);
   }
 }
 
-exposeInterface(USB);
+exposeInterface(USB, ["addEventListener", "removeEventListener"]);
 
 /** Makes a `USB` object over a port. Nothing is opened or watched yet. */
 export function createWebUsb(options: WebUsbOptions): USB {
-  return new USB(TOKEN, options);
+  return new USB(...[TOKEN, options] as unknown as never[]);
 }

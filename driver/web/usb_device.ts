@@ -6,42 +6,33 @@
  * @module
  */
 
-import type { TransferOptions } from "../port.ts";
-import type { Direction } from "../usb.ts";
+import type { ConfigurationDescriptor, Direction } from "../usb.ts";
 import {
   bytesOf,
-  dictionary,
   enumeration,
   exposeInterface,
   octet,
-  sequence,
+  requireArguments,
   unsignedLong,
   unsignedShort,
 } from "./idl.ts";
-import type { DeviceCore } from "./device_core.ts";
+import { DeviceCore } from "./device_core.ts";
 import { DeviceTransfers } from "./device_transfers.ts";
-import { registerDevice, USBConfiguration } from "./objects.ts";
+import { frozen, registerDevice, USBConfiguration } from "./objects.ts";
 import type {
   USBInTransferResult,
   USBIsochronousInTransferResult,
   USBIsochronousOutTransferResult,
   USBOutTransferResult,
 } from "./results.ts";
-
-/** Setup of a control transfer. WebUSB, `USBControlTransferParameters`. */
-export interface USBControlTransferParameters {
-  readonly requestType: "standard" | "class" | "vendor";
-  readonly recipient: "device" | "interface" | "endpoint" | "other";
-  /** `bRequest`. */
-  readonly request: number;
-  /** `wValue`. */
-  readonly value: number;
-  /** `wIndex`. */
-  readonly index: number;
-}
-
-/** An extension of ours: a transfer may be cancelled and may have a time limit. */
-export type TransferExtension = Pick<TransferOptions, "signal" | "timeoutMs">;
+import {
+  abortable,
+  controlParameters,
+  extensionOf,
+  lengthsOf,
+  type TransferExtension,
+  type USBControlTransferParameters,
+} from "./transfer_arguments.ts";
 
 /** Only this module's factory may make devices. */
 const TOKEN: unique symbol = Symbol("USBDevice");
@@ -50,18 +41,23 @@ const TOKEN: unique symbol = Symbol("USBDevice");
 export class USBDevice {
   readonly #core: DeviceCore;
   readonly #transfers: DeviceTransfers;
-  readonly #configurations: readonly USBConfiguration[];
+  readonly #configurations: USBConfiguration[];
 
-  /** @throws {TypeError} Always, from outside: devices come from `getDevices` and `requestDevice`. */
-  constructor(token?: symbol, core?: DeviceCore) {
-    if (token !== TOKEN || core === undefined) {
+  /**
+   * Not for programs: devices come from `getDevices` and `requestDevice`.
+   *
+   * @throws {TypeError} Always, from outside.
+   */
+  constructor(...parts: never[]) {
+    const [token, core] = parts as readonly unknown[];
+    if (token !== TOKEN || !(core instanceof DeviceCore)) {
       throw new TypeError("Illegal constructor");
     }
     this.#core = core;
     this.#transfers = new DeviceTransfers(core);
     registerDevice(this, core);
-    this.#configurations = Object.freeze(
-      core.configurations.map((c) =>
+    this.#configurations = frozen(
+      distinct(core.configurations).map((c) =>
         new USBConfiguration(this, c.configurationValue)
       ),
     );
@@ -75,7 +71,7 @@ export class USBDevice {
   }
 
   /** All configurations; frozen, the same array each time. */
-  get configurations(): readonly USBConfiguration[] {
+  get configurations(): USBConfiguration[] {
     return this.#configurations;
   }
 
@@ -111,7 +107,7 @@ export class USBDevice {
 
   /** Null where the device names none. */
   get manufacturerName(): string | null {
-    return this.#core.info.manufacturer ?? null;
+    return this.#core.info.manufacturer || null;
   }
 
   /** Whether this program has it open. */
@@ -126,12 +122,12 @@ export class USBDevice {
 
   /** Null where the device names none. */
   get productName(): string | null {
-    return this.#core.info.product ?? null;
+    return this.#core.info.product || null;
   }
 
   /** Null where the device has none. */
   get serialNumber(): string | null {
-    return this.#core.info.serialNumber ?? null;
+    return this.#core.info.serialNumber || null;
   }
 
   /** High byte of `bcdUSB`. */
@@ -156,6 +152,7 @@ export class USBDevice {
 
   /** Claims an interface; a no-op if it is ours. */
   async claimInterface(interfaceNumber: number): Promise<undefined> {
+    requireArguments(arguments, 1);
     const number = octet(interfaceNumber, "interfaceNumber");
     await this.#core.claimInterface(number);
   }
@@ -165,6 +162,7 @@ export class USBDevice {
     direction: Direction,
     endpointNumber: number,
   ): Promise<undefined> {
+    requireArguments(arguments, 2);
     const way = enumeration(direction, {
       what: "USBDirection",
       values: ["in", "out"] as const,
@@ -178,27 +176,40 @@ export class USBDevice {
   }
 
   /** Reads by a control transfer; `length` is `wLength`. */
-  async controlTransferIn(
+  controlTransferIn(
     setup: USBControlTransferParameters,
     length: number,
     extension: TransferExtension = {},
   ): Promise<USBInTransferResult> {
-    const request = controlParameters(setup);
-    const lengthBytes = unsignedShort(length, "length");
-    return await this.#transfers.controlIn(request, { lengthBytes, extension });
+    return abortable(() => {
+      const transfers = this.#transfers;
+      requireArguments(arguments, 2);
+      const request = controlParameters(setup);
+      const lengthBytes = unsignedShort(length, "length");
+      return transfers.controlIn(request, {
+        lengthBytes,
+        extension: extensionOf(extension),
+      });
+    });
   }
 
   /** Writes by a control transfer; the data are copied when called. */
-  async controlTransferOut(
+  controlTransferOut(
     setup: USBControlTransferParameters,
-    data?: BufferSource,
+    data: BufferSource | undefined = undefined,
     extension: TransferExtension = {},
   ): Promise<USBOutTransferResult> {
-    const request = controlParameters(setup);
-    const bytes = data === undefined ? new Uint8Array() : bytesOf(data, "data");
-    return await this.#transfers.controlOut(request, {
-      data: bytes,
-      extension,
+    return abortable(() => {
+      const transfers = this.#transfers;
+      requireArguments(arguments, 1);
+      const request = controlParameters(setup);
+      const bytes = data === undefined
+        ? new Uint8Array()
+        : bytesOf(data, "data");
+      return transfers.controlOut(request, {
+        data: bytes,
+        extension: extensionOf(extension),
+      });
     });
   }
 
@@ -208,30 +219,39 @@ export class USBDevice {
   }
 
   /** Reads isochronous packets of the lengths given. */
-  async isochronousTransferIn(
+  isochronousTransferIn(
     endpointNumber: number,
     packetLengths: readonly number[],
     extension: TransferExtension = {},
   ): Promise<USBIsochronousInTransferResult> {
-    const number = octet(endpointNumber, "endpointNumber");
-    const lengths = lengthsOf(packetLengths);
-    return await this.#transfers.isochronousIn(number, { lengths, extension });
+    return abortable(() => {
+      const transfers = this.#transfers;
+      requireArguments(arguments, 2);
+      const number = octet(endpointNumber, "endpointNumber");
+      return transfers.isochronousIn(number, {
+        lengths: lengthsOf(packetLengths),
+        extension: extensionOf(extension),
+      });
+    });
   }
 
   /** Writes isochronous packets; `data` is their concatenation, copied when called. */
-  async isochronousTransferOut(
+  isochronousTransferOut(
     endpointNumber: number,
     data: BufferSource,
     packetLengths: readonly number[],
     extension: TransferExtension = {},
   ): Promise<USBIsochronousOutTransferResult> {
-    const number = octet(endpointNumber, "endpointNumber");
-    const bytes = bytesOf(data, "data");
-    const lengths = lengthsOf(packetLengths);
-    return await this.#transfers.isochronousOut(number, {
-      data: bytes,
-      lengths,
-      extension,
+    return abortable(() => {
+      const transfers = this.#transfers;
+      requireArguments(arguments, 3);
+      const number = octet(endpointNumber, "endpointNumber");
+      const bytes = bytesOf(data, "data");
+      return transfers.isochronousOut(number, {
+        data: bytes,
+        lengths: lengthsOf(packetLengths),
+        extension: extensionOf(extension),
+      });
     });
   }
 
@@ -242,6 +262,7 @@ export class USBDevice {
 
   /** Gives an interface back, aborting its transfers; a no-op if not claimed. */
   async releaseInterface(interfaceNumber: number): Promise<undefined> {
+    requireArguments(arguments, 1);
     const number = octet(interfaceNumber, "interfaceNumber");
     await this.#core.releaseInterface(number);
   }
@@ -256,6 +277,7 @@ export class USBDevice {
     interfaceNumber: number,
     alternateSetting: number,
   ): Promise<undefined> {
+    requireArguments(arguments, 2);
     const number = octet(interfaceNumber, "interfaceNumber");
     const setting = octet(alternateSetting, "alternateSetting");
     await this.#core.selectAlternate(number, setting);
@@ -263,32 +285,42 @@ export class USBDevice {
 
   /** Selects a configuration; the current one is left as it is. */
   async selectConfiguration(configurationValue: number): Promise<undefined> {
+    requireArguments(arguments, 1);
     const value = octet(configurationValue, "configurationValue");
     await this.#core.selectConfiguration(value);
   }
 
   /** Reads from a bulk or interrupt endpoint; no time limit; many may be pending. */
-  async transferIn(
+  transferIn(
     endpointNumber: number,
     length: number,
     extension: TransferExtension = {},
   ): Promise<USBInTransferResult> {
-    const number = octet(endpointNumber, "endpointNumber");
-    const lengthBytes = unsignedLong(length, "length");
-    return await this.#transfers.transferIn(number, { lengthBytes, extension });
+    return abortable(() => {
+      const transfers = this.#transfers;
+      requireArguments(arguments, 2);
+      const number = octet(endpointNumber, "endpointNumber");
+      return transfers.transferIn(number, {
+        lengthBytes: unsignedLong(length, "length"),
+        extension: extensionOf(extension),
+      });
+    });
   }
 
   /** Writes to a bulk or interrupt endpoint; the data are copied when called. */
-  async transferOut(
+  transferOut(
     endpointNumber: number,
     data: BufferSource,
     extension: TransferExtension = {},
   ): Promise<USBOutTransferResult> {
-    const number = octet(endpointNumber, "endpointNumber");
-    const bytes = bytesOf(data, "data");
-    return await this.#transfers.transferOut(number, {
-      data: bytes,
-      extension,
+    return abortable(() => {
+      const transfers = this.#transfers;
+      requireArguments(arguments, 2);
+      const number = octet(endpointNumber, "endpointNumber");
+      return transfers.transferOut(number, {
+        data: bytesOf(data, "data"),
+        extension: extensionOf(extension),
+      });
     });
   }
 }
@@ -297,38 +329,16 @@ exposeInterface(USBDevice);
 
 /** Makes the object for a device. */
 export function makeDevice(core: DeviceCore): USBDevice {
-  return new USBDevice(TOKEN, core);
+  return new USBDevice(...[TOKEN, core] as unknown as never[]);
 }
 
-const REQUEST_TYPES = ["standard", "class", "vendor"] as const;
-const RECIPIENTS = ["device", "interface", "endpoint", "other"] as const;
-
-/** Web IDL converts members in alphabetical order; all are required. */
-function controlParameters(value: unknown): USBControlTransferParameters {
-  const setup = dictionary(value, "setup");
-  const required = (member: string): unknown => {
-    if (setup[member] === undefined) {
-      throw new TypeError(`setup.${member} is required`);
-    }
-    return setup[member];
-  };
-  return {
-    index: unsignedShort(required("index"), "setup.index"),
-    recipient: enumeration(required("recipient"), {
-      what: "USBRecipient",
-      values: RECIPIENTS,
-    }),
-    request: octet(required("request"), "setup.request"),
-    requestType: enumeration(required("requestType"), {
-      what: "USBRequestType",
-      values: REQUEST_TYPES,
-    }),
-    value: unsignedShort(required("value"), "setup.value"),
-  };
-}
-
-function lengthsOf(value: unknown): readonly number[] {
-  return sequence(value, "packetLengths").map((length) =>
-    unsignedLong(length, "a packet length")
+/** Each value once: a hostile device may repeat one. */
+function distinct(
+  configurations: readonly ConfigurationDescriptor[],
+): ConfigurationDescriptor[] {
+  return configurations.filter((c, index) =>
+    configurations.findIndex((other) =>
+      other.configurationValue === c.configurationValue
+    ) === index
   );
 }
