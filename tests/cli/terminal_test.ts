@@ -30,25 +30,14 @@ Deno.test(
   async () => {
     using folder = new Folder();
     const command = [
-      ...[
-        Deno.execPath(),
-        "run",
-        "--quiet",
-        "--allow-all",
-        CLI,
-        "run",
-        "usbtmc",
-      ],
-      ...[
-        "--virtual",
-        "multimeter",
-        "--direct",
-        "--log",
-        `${folder.path}/a.log`,
-      ],
+      // Else a shell that stays, as dash does, is hit by the ^C itself.
+      ...["exec", Deno.execPath(), "run", "--quiet", "--allow-all", CLI],
+      ...["run", "usbtmc", "--virtual", "multimeter", "--direct"],
+      ...["--log", `${folder.path}/a.log`],
     ].join(" ");
     const child = new Deno.Command("script", {
       args: ["--quiet", "--return", "--command", command, "/dev/null"],
+      env: { SHELL: "/bin/sh" },
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
