@@ -27,11 +27,7 @@ export {
 } from "../../driver/sim/virtual_bus.ts";
 export * from "../../driver/sim/devices/boot_mouse.ts";
 export * from "../../driver/sim/devices/cdc_acm_echo.ts";
-export * from "../../driver/sim/devices/boot_mouse.ts";
-export * from "../../driver/sim/devices/cdc_acm_echo.ts";
 export * from "../../driver/sim/devices/loopback.ts";
-export * from "../../driver/sim/devices/misbehaving.ts";
-export * from "../../driver/sim/devices/multimeter.ts";
 export * from "../../driver/sim/devices/misbehaving.ts";
 export * from "../../driver/sim/devices/multimeter.ts";
 export { SimulatedPort } from "../../driver/sim/simulated_port.ts";
