@@ -51,9 +51,14 @@ function statusOf(outcome: TransferOutcome): USBTransferStatus {
 
 /** Result of a control, bulk or interrupt IN transfer; always with a view. */
 export function inResult(outcome: TransferOutcome): USBInTransferResult {
-  const { buffer, byteOffset, byteLength } = outcome.data;
-  const view = new DataView(buffer, byteOffset, byteLength);
+  const view = new DataView(exactly(outcome.data).buffer);
   return new USBInTransferResult(statusOf(outcome), view);
+}
+
+/** Bytes in a buffer of their own: libraries for browsers read `data.buffer` from its beginning to its end. */
+function exactly(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const isExact = bytes.byteLength === bytes.buffer.byteLength;
+  return isExact ? bytes : bytes.slice();
 }
 
 /** Result of a control, bulk or interrupt OUT transfer. */
@@ -100,7 +105,7 @@ export function isochronousInResult(
   const packets = lengths.map((length, index) => {
     const packet = all[index];
     const arrived = Math.min(packet?.actualLengthBytes ?? 0, length);
-    const data = new DataView(bytes.buffer, bytes.byteOffset + from, arrived);
+    const data = new DataView(bytes.buffer, from, arrived);
     from += length;
     return new USBIsochronousInTransferPacket(
       packetStatus(packet?.status ?? "completed"),
@@ -109,16 +114,16 @@ export function isochronousInResult(
   });
   return new USBIsochronousInTransferResult(
     packets,
-    new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    new DataView(bytes.buffer),
   );
 }
 
-/** Whole buffers, one behind the other; not copied where there is one. */
+/** Whole buffers, one behind the other. */
 function joined(
   outcomes: readonly TransferOutcome[],
 ): Uint8Array<ArrayBuffer> {
   const [first] = outcomes;
-  if (outcomes.length === 1 && first !== undefined) return first.data;
+  if (outcomes.length === 1 && first !== undefined) return exactly(first.data);
   const lengthBytes = outcomes.reduce((total, o) => total + o.data.length, 0);
   const bytes = new Uint8Array(lengthBytes);
   let at = 0;

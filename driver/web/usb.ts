@@ -86,6 +86,10 @@ export type ConnectionListener = {
   handle(event: USBConnectionEvent): unknown;
 }["handle"];
 
+/** A handler as it is read back: of this module's types, or of WebUSB's own. */
+// deno-lint-ignore no-explicit-any -- either's event; a stricter one fits one of them alone
+export type ConnectionHandler = (event: any) => unknown;
+
 interface Known {
   readonly core: DeviceCore;
   readonly device: USBDevice;
@@ -130,7 +134,7 @@ export class USB extends EventTarget implements AsyncDisposable {
   }
 
   /** Called for each permitted device that arrives; null at first. */
-  get onconnect(): ConnectionListener | null {
+  get onconnect(): ConnectionHandler | null {
     return this.#onconnect.value;
   }
 
@@ -139,7 +143,7 @@ export class USB extends EventTarget implements AsyncDisposable {
   }
 
   /** Called for each permitted device that leaves; null at first. */
-  get ondisconnect(): ConnectionListener | null {
+  get ondisconnect(): ConnectionHandler | null {
     return this.#ondisconnect.value;
   }
 
@@ -201,7 +205,7 @@ export class USB extends EventTarget implements AsyncDisposable {
    * @throws {DOMException} `NotFoundError` when none was chosen.
    * @throws {TypeError} For missing or invalid filters.
    */
-  async requestDevice(options: USBDeviceRequestOptions): Promise<USBDevice> {
+  async requestDevice(options?: USBDeviceRequestOptions): Promise<USBDevice> {
     requireArguments(arguments, 1);
     const { exclusionFilters, filters } = dictionary(options, "options");
     const excluded = convertFilters(exclusionFilters ?? [], "exclusionFilters");

@@ -42,6 +42,7 @@ export {
   type USBTransferStatus,
 } from "./results.ts";
 export {
+  type ConnectionHandler,
   type ConnectionListener,
   createWebUsb,
   type DeviceChooser,
