@@ -1,0 +1,399 @@
+/**
+ * Keeps one driver running: follows its device over the bus, starts its process
+ * and starts it again as the policy says, makes the device safe when the driver
+ * could not, and never runs two at a time. Time, chance, devices and processes
+ * are arguments, so its whole life runs in virtual time.
+ *
+ * @module
+ */
+
+import { assert } from "../../assert.ts";
+import type { Json } from "../../driver.ts";
+import { UsbError } from "../../errors.ts";
+import { COMMAND_TIMEOUT_MS } from "../../limits.ts";
+import type { Timer } from "../../loop/clock.ts";
+import type { SafeStateResult } from "../../loop/safe_state.ts";
+import type { DeviceInfo } from "../../port.ts";
+import { DriverProcess, type DriverProcessEnd } from "../driver_process.ts";
+import {
+  decideRestart,
+  NO_FAILURES,
+  type RestartHistory,
+} from "../restart_policy.ts";
+import type { DriverFrame } from "../wire.ts";
+import { CommandQueue } from "./command_queue.ts";
+import type { DriverState } from "./driver_states.ts";
+import { describeSeveral } from "./identity.ts";
+import { LastValues } from "./last_values.ts";
+import { makeSafeWithin, needsSafeState } from "./safe_state_after_end.ts";
+import { endOfSpawn, watchKill } from "./spawned.ts";
+import { StateRecord } from "./state_record.ts";
+import {
+  canQueueIn,
+  degradedBy,
+  type DriverStatus,
+  NODE_SETTLE_MS,
+  type SupervisedDriverOptions,
+  UNKILLABLE_MS,
+} from "./supervised_driver_words.ts";
+
+/** One driver under supervision. */
+export class SupervisedDriver {
+  readonly #options: SupervisedDriverOptions;
+  readonly #queue: CommandQueue;
+  readonly #values = new LastValues();
+  readonly #record: StateRecord;
+  #isWanted = false;
+  #stopReason = "";
+  #devices: readonly DeviceInfo[] = [];
+  /** The device a process has, or is about to have, or is being made safe. */
+  #held: DeviceInfo | undefined;
+  #process: DriverProcess | undefined;
+  #history: RestartHistory;
+  #attempt: { readonly timer: Timer; readonly dueMs: number } | undefined;
+  #killWatch: Timer | undefined;
+  #sighted: { readonly id: string; readonly atMs: number } | undefined;
+  #goneId: string | undefined;
+  #lastEnd: DriverProcessEnd | undefined;
+  #endedAtMs: number | undefined;
+  #beatAtMs: number | undefined;
+  #safeState: SafeStateResult | undefined;
+  #starts = 0;
+  #stopped = Promise.withResolvers<void>();
+
+  /** Does nothing before `start`. */
+  constructor(options: SupervisedDriverOptions) {
+    this.#options = options;
+    this.#queue = new CommandQueue(options.clock);
+    this.#record = new StateRecord(options.clock);
+    this.#history = options.history ?? NO_FAILURES;
+  }
+
+  /** Where it is. */
+  get state(): DriverState {
+    return this.#record.state;
+  }
+
+  /** The device no other driver may have now. */
+  get heldDeviceId(): string | undefined {
+    return this.#held?.id;
+  }
+
+  /** Its failures, for a state file. */
+  get history(): RestartHistory {
+    return this.#history;
+  }
+
+  /** Wants it to run. From `failed` this is the operator's retry. */
+  start(): void {
+    this.#isWanted = true;
+    if (this.state === "failed") this.#become("stopped", "tried again");
+    if (this.state === "stopped") this.#consider();
+  }
+
+  /** Ends it in order; resolves when it is over. */
+  stop(reason: string): Promise<void> {
+    if (this.state === "stopped") {
+      this.#isWanted = false;
+      return Promise.resolve();
+    }
+    if (this.#isWanted) this.#stopped = Promise.withResolvers();
+    this.#isWanted = false;
+    this.#stopReason = reason;
+    this.#queue.refuse("the driver was stopped");
+    this.#cancelAttempt();
+    if (this.#held === undefined) this.#become("stopped", reason);
+    else if (this.state === "starting" || this.state === "ready") {
+      this.#become("stopping", reason);
+      this.#process?.stop(reason);
+    }
+    return this.#stopped.promise;
+  }
+
+  /** Tells what is on the bus now. Called at every look, changed or not. */
+  devicesChanged(devices: readonly DeviceInfo[]): void {
+    this.#devices = devices;
+    if (this.#held !== undefined) {
+      if (!this.#isThere(this.#held)) this.#process?.deviceLeft();
+      return;
+    }
+    if (!this.#isWanted) return;
+    const isPausing = this.state === "backoff" ||
+      this.state === "quarantined";
+    if (this.state === "waiting-device") this.#consider();
+    else if (isPausing && this.#identify().kind !== "one") this.#consider();
+  }
+
+  /**
+   * Has a command carried out. While the driver is away, one that may be done
+   * twice without harm waits up to its deadline; others are refused.
+   *
+   * @throws {UsbError} `state` with advice, `busy`, `timedOut`, or the driver's own.
+   */
+  call(
+    command: string,
+    params: { readonly [key: string]: Json },
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<Json> {
+    const { timeoutMs = COMMAND_TIMEOUT_MS } = options;
+    if (this.state === "ready" && this.#process !== undefined) {
+      return this.#process.call(command, params, { timeoutMs });
+    }
+    const mayWait = this.#isWanted && canQueueIn(this.state) &&
+      this.#options.isIdempotent?.(command) === true;
+    if (mayWait) return this.#queue.wait({ command, params, timeoutMs });
+    return Promise.reject(
+      new UsbError({
+        code: "state",
+        operation: `run ${command}`,
+        reason: `the driver is ${this.state}`,
+        advice: this.#retryAdvice(),
+      }),
+    );
+  }
+
+  /** Everything there is to see, as plain data. */
+  status(): DriverStatus {
+    const { clock, name } = this.#options;
+    const nowMs = clock.nowMs();
+    const beat = this.#process?.lastBeat;
+    return {
+      name,
+      state: this.state,
+      sinceMs: this.#record.sinceMs,
+      cause: this.#record.cause,
+      degraded: this.state === "ready"
+        ? degradedBy(beat, this.#safeState)
+        : undefined,
+      device: this.#held,
+      pid: this.#process?.pid,
+      starts: this.#starts,
+      failures: this.#history.failures,
+      nextAttemptMs: this.#attempt === undefined
+        ? undefined
+        : Math.max(0, this.#attempt.dueMs - nowMs),
+      beat,
+      beatAgeMs: this.#beatAtMs === undefined
+        ? undefined
+        : nowMs - this.#beatAtMs,
+      safeState: this.#safeState,
+      lastExit: this.#lastEnd === undefined ? undefined : {
+        exitClass: this.#lastEnd.exitClass,
+        message: this.#lastEnd.message,
+      },
+      queuedCommands: this.#queue.size,
+      values: this.#values.list(nowMs, this.state !== "ready"),
+      transitions: this.#record.transitions,
+    };
+  }
+
+  #retryAdvice(): string {
+    if (this.#attempt === undefined) return "Try again when it is ready";
+    const leftMs = this.#attempt.dueMs - this.#options.clock.nowMs();
+    return `The next attempt is in ${Math.max(0, Math.ceil(leftMs))} ms`;
+  }
+
+  #identify(): ReturnType<SupervisedDriverOptions["identify"]> {
+    return this.#options.identify(this.#devices);
+  }
+
+  #isThere(device: DeviceInfo): boolean {
+    return this.#devices.some(({ id }) => id === device.id);
+  }
+
+  /** Starts a process if its one device is there, else waits for it. */
+  #consider(): void {
+    this.#cancelAttempt();
+    const found = this.#identify();
+    if (found.kind === "one") return this.#launch(found.device);
+    const cause = found.kind === "several"
+      ? describeSeveral(found.devices)
+      : "no matching device on the bus";
+    this.#awaitDevice(cause);
+  }
+
+  #awaitDevice(cause: string): void {
+    if (this.state !== "waiting-device") this.#become("waiting-device", cause);
+    else if (this.#record.explain(cause)) this.#options.onNotice?.(cause);
+  }
+
+  #launch(device: DeviceInfo): void {
+    assert(this.#held === undefined, "A driver has one device at a time");
+    this.#held = device;
+    if (this.#sighted?.id !== device.id) {
+      this.#sighted = { id: device.id, atMs: this.#options.clock.nowMs() };
+    }
+    this.#become("starting");
+    void this.#live(device);
+  }
+
+  async #live(device: DeviceInfo): Promise<void> {
+    const { spawn, clock, refusal, limits } = this.#options;
+    let client: Awaited<ReturnType<typeof spawn>>;
+    try {
+      client = await spawn(device);
+    } catch (error) {
+      return this.#conclude(endOfSpawn(error), device);
+    }
+    this.#starts++;
+    const watched = watchKill(client, () => this.#killed());
+    const process = new DriverProcess(watched, {
+      ...limits,
+      ...(refusal === undefined ? {} : { refusal }),
+      clock,
+      onFrame: (frame) => this.#take(frame, device),
+    });
+    this.#process = process;
+    if (!this.#isWanted) process.stop(this.#stopReason);
+    const end = await process.ended;
+    this.#process = undefined;
+    this.#killWatch?.cancel();
+    await this.#makeSafe(end, device);
+    this.#conclude(end, device);
+  }
+
+  #killed(): void {
+    if (this.state === "starting" || this.state === "ready") {
+      this.#become("stopping", "it was killed");
+    }
+    this.#killWatch?.cancel();
+    this.#killWatch = this.#options.clock.setTimer(UNKILLABLE_MS, () => {
+      if (this.#process === undefined || this.state !== "stopping") return;
+      this.#become(
+        "unkillable",
+        `process ${this.#process.pid} does not end: it is stuck in the kernel`,
+      );
+    });
+  }
+
+  #take(frame: DriverFrame, device: DeviceInfo): void {
+    const { clock } = this.#options;
+    if (frame.type === "ready" && this.state === "starting") {
+      this.#becameReady(device);
+    }
+    if (frame.type === "heartbeat") this.#beatAtMs = clock.nowMs();
+    if (frame.type === "event") {
+      const now = { atMs: clock.nowMs(), wallMs: clock.wallMs() };
+      this.#values.note(frame.event, frame.data, now);
+    }
+    this.#options.onFrame?.(frame);
+  }
+
+  #becameReady(device: DeviceInfo): void {
+    const nowMs = this.#options.clock.nowMs();
+    this.#beatAtMs = nowMs;
+    this.#goneId = undefined;
+    this.#become("ready");
+    if (this.#endedAtMs !== undefined) {
+      this.#options.onRecovered?.(nowMs - this.#endedAtMs);
+      this.#endedAtMs = undefined;
+    }
+    const process = this.#process;
+    assert(process !== undefined, "What is ready is a process");
+    this.#queue.drain(({ command, params, timeoutMs }) =>
+      process.call(command, params, { timeoutMs })
+    );
+    if (!this.#isThere(device)) process.deviceLeft();
+  }
+
+  async #makeSafe(end: DriverProcessEnd, device: DeviceInfo): Promise<void> {
+    const { makeSafe, clock } = this.#options;
+    if (makeSafe === undefined || !needsSafeState(end)) return;
+    if (this.state === "starting" || this.state === "ready") {
+      this.#become("stopping", `${end.message}; making the device safe`);
+    }
+    this.#safeState = this.#isThere(device)
+      ? await makeSafeWithin(clock, () => makeSafe(device))
+      : "impossible";
+    this.#options.onSafeState?.(this.#safeState);
+  }
+
+  #conclude(end: DriverProcessEnd, device: DeviceInfo): void {
+    const { clock, policy, random } = this.#options;
+    this.#held = undefined;
+    this.#lastEnd = end;
+    this.#options.onEnd?.(end);
+    if (!this.#isWanted) return this.#become("stopped", end.message);
+    // Whoever waited for it to stop has waited long enough; somebody wants it again.
+    this.#stopped.resolve();
+    if (end.exitClass === "clean") return this.#startedAgain(end);
+    if (this.#isNodeUnsettled(end)) return this.#awaitDevice(end.message);
+    this.#endedAtMs = clock.nowMs();
+    const { decision, history } = decideRestart(policy, this.#history, {
+      end: {
+        exitClass: this.#judged(end, device),
+        nowMs: clock.nowMs(),
+        healthyMs: end.readyMs,
+      },
+      random,
+    });
+    this.#history = history;
+    switch (decision.next) {
+      case "give-up":
+        this.#queue.refuse(end.message);
+        return this.#become("failed", end.message);
+      case "wait-for-device":
+        this.#endedAtMs = undefined;
+        return this.#become("waiting-device", end.message);
+      case "start":
+        return this.#pause("backoff", decision.delayMs, end.message);
+      case "quarantine":
+        this.#queue.refuse(end.message);
+        return this.#pause("quarantined", decision.delayMs, end.message);
+    }
+  }
+
+  /** It was stopped, and wanted again before it was over. */
+  #startedAgain(end: DriverProcessEnd): void {
+    this.#become("stopped", end.message);
+    this.#consider();
+  }
+
+  /** Whoever gives the node its owner comes a moment after the node. */
+  #isNodeUnsettled(end: DriverProcessEnd): boolean {
+    const { exitClass, wasReady } = end;
+    if (exitClass !== "permission" || wasReady || this.#sighted === undefined) {
+      return false;
+    }
+    if (this.state !== "starting" && this.state !== "stopping") return false;
+    return this.#options.clock.nowMs() - this.#sighted.atMs < NODE_SETTLE_MS;
+  }
+
+  /** A device that is said to be gone twice and is still listed is not gone: that is a fault. */
+  #judged(
+    end: DriverProcessEnd,
+    device: DeviceInfo,
+  ): DriverProcessEnd["exitClass"] {
+    if (end.exitClass !== "device-gone") return end.exitClass;
+    const isRepeated = this.#goneId === device.id ||
+      this.state === "unkillable";
+    this.#goneId = device.id;
+    return isRepeated ? "fault" : "device-gone";
+  }
+
+  #pause(
+    state: "backoff" | "quarantined",
+    delayMs: number,
+    cause: string,
+  ): void {
+    this.#become("backoff", cause);
+    if (state === "quarantined") this.#become("quarantined", cause);
+    if (delayMs === 0) return this.#consider();
+    const { clock } = this.#options;
+    this.#attempt = {
+      dueMs: clock.nowMs() + delayMs,
+      timer: clock.setTimer(delayMs, () => this.#consider()),
+    };
+  }
+
+  #cancelAttempt(): void {
+    this.#attempt?.timer.cancel();
+    this.#attempt = undefined;
+  }
+
+  #become(to: DriverState, cause?: string): void {
+    const transition = this.#record.become(to, cause);
+    if (to === "stopped" && !this.#isWanted) this.#stopped.resolve();
+    this.#options.onTransition?.(transition);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What a supervised driver is made of, what it shows, and its bounds.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../loop/clock.ts";
+import type { SafeStateResult } from "../../loop/safe_state.ts";
+import type { DeviceInfo } from "../../port.ts";
+import type { ClientProcess } from "../client_process.ts";
+import type {
+  DriverProcessEnd,
+  DriverProcessOptions,
+} from "../driver_process.ts";
+import type { ExitClass } from "../exit_class.ts";
+import type { RestartHistory, RestartPolicy } from "../restart_policy.ts";
+import type { DriverFrame, HeartbeatFrame } from "../wire.ts";
+import type { DriverState, Transition } from "./driver_states.ts";
+import type { Identification } from "./identity.ts";
+import type { LastValue } from "./last_values.ts";
+
+/** What a supervised driver is made of. */
+export interface SupervisedDriverOptions {
+  /** Of this instance. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  readonly policy: RestartPolicy;
+  /** What an earlier supervisor knew of its failures. */
+  readonly history?: RestartHistory;
+  /** Which of these devices it is for. */
+  readonly identify: (devices: readonly DeviceInfo[]) => Identification;
+  /**
+   * Starts a process for a device, pipes attached, with the declared options:
+   * a driver that is started again configures its device as the first time.
+   *
+   * @throws {UsbError} `access`: no retry helps; `noDevice`: it left meanwhile.
+   */
+  readonly spawn: (device: DeviceInfo) => Promise<ClientProcess>;
+  /** Makes a device safe in a process of its own, when the driver's is dead. */
+  readonly makeSafe?: (device: DeviceInfo) => Promise<SafeStateResult>;
+  /** Whether a command may be done twice without harm. */
+  readonly isIdempotent?: (command: string) => boolean;
+  /** Looks at each READY; a sentence refuses it. */
+  readonly refusal?: DriverProcessOptions["refusal"];
+  /** Limits of each process, for tests. */
+  readonly limits?: Pick<
+    DriverProcessOptions,
+    "startTimeoutMs" | "stopTimeoutMs" | "missedBeatsMax"
+  >;
+  readonly onTransition?: (transition: Transition) => void;
+  readonly onFrame?: (frame: DriverFrame) => void;
+  readonly onEnd?: (end: DriverProcessEnd) => void;
+  readonly onSafeState?: (result: SafeStateResult) => void;
+  /** From the end of a process to the next READY, in milliseconds. */
+  readonly onRecovered?: (durationMs: number) => void;
+  /** The cause of its state changed, not the state. */
+  readonly onNotice?: (cause: string) => void;
+}
+
+/** What there is to see of a driver. */
+export interface DriverStatus {
+  readonly name: string;
+  readonly state: DriverState;
+  /** Wall clock of the last transition. */
+  readonly sinceMs: number;
+  readonly cause: string | undefined;
+  /** Ready, but not well: why. */
+  readonly degraded: string | undefined;
+  /** The device it has. */
+  readonly device: DeviceInfo | undefined;
+  readonly pid: number | undefined;
+  readonly starts: number;
+  /** In a row, without a healthy while between them. */
+  readonly failures: number;
+  readonly nextAttemptMs: number | undefined;
+  readonly beat: HeartbeatFrame | undefined;
+  readonly beatAgeMs: number | undefined;
+  /** Of the last time the supervisor performed it. */
+  readonly safeState: SafeStateResult | undefined;
+  readonly lastExit:
+    | { readonly exitClass: ExitClass; readonly message: string }
+    | undefined;
+  readonly queuedCommands: number;
+  readonly values: readonly LastValue[];
+  readonly transitions: readonly Transition[];
+}
+
+/** After SIGKILL a process is gone in milliseconds, unless it sits in the kernel. */
+export const UNKILLABLE_MS = 2_000;
+/** From a node's appearance until udev has given it its owner. */
+export const NODE_SETTLE_MS = 2_000;
+/** A loop later than this serves, but not well. */
+const LAG_MS_MAX = 500;
+
+/** Whether a command may wait for the driver in this state. */
+export function canQueueIn(state: DriverState): boolean {
+  return state === "starting" || state === "stopping" ||
+    state === "backoff" || state === "waiting-device";
+}
+
+/** Why a ready driver is not well, if so. */
+export function degradedBy(
+  beat: HeartbeatFrame | undefined,
+  safeState: SafeStateResult | undefined,
+): string | undefined {
+  if (safeState === "failed") return "its last safe state failed";
+  if (beat === undefined) return undefined;
+  if (beat.lagMs > LAG_MS_MAX) return `its loop is ${beat.lagMs} ms late`;
+  return undefined;
+}

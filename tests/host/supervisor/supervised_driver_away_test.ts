@@ -1,0 +1,180 @@
+import { UsbError } from "../../../driver/errors.ts";
+import { needsSafeState } from "../../../driver/host/supervisor/safe_state_after_end.ts";
+import { Chance } from "../../../driver/loop/chance.ts";
+import type { SafeStateResult } from "../../../driver/loop/safe_state.ts";
+import { assertEquals, assertRejects } from "../../../driver/std.ts";
+import { fakeDevice } from "../../cli/fake_parts.ts";
+import { READY } from "../fake_process.ts";
+import { Bench } from "./driver_bench.ts";
+
+Deno.test("The device is made safe after a crash, and not after the driver did so itself", async () => {
+  const crashed = new Bench();
+  await crashed.start();
+  await crashed.ready();
+  await crashed.die(139, "SIGSEGV");
+  assertEquals(crashed.log.includes("safe"), true);
+  assertEquals(crashed.driver.status().safeState, "done");
+  await crashed.stop();
+
+  const failed = new Bench();
+  await failed.start();
+  await failed.ready();
+  await failed.die(70);
+  assertEquals(failed.log.includes("safe"), false);
+  await failed.stop();
+
+  assertEquals(needsSafeState({ exitClass: "fault", code: 1 }), true);
+  assertEquals(needsSafeState({ exitClass: "config", code: 78 }), false);
+});
+
+Deno.test("A safe state that fails or takes too long delays the restart and is told", async () => {
+  const bench = new Bench();
+  bench.safeResult = new Promise(() => {});
+  await bench.start();
+  await bench.ready();
+  await bench.die(137, "SIGKILL");
+  assertEquals(bench.driver.state, "stopping");
+  await bench.clock.advance(5_000);
+  assertEquals(bench.driver.state, "starting");
+  await bench.ready();
+  assertEquals(
+    bench.driver.status().degraded,
+    "its last safe state failed",
+  );
+  await bench.stop();
+
+  const broken = new Bench({
+    makeSafe: () => Promise.reject(new Error("no process")),
+  });
+  await broken.start();
+  await broken.ready();
+  await broken.die(137, "SIGKILL");
+  assertEquals(broken.driver.status().safeState, "failed");
+  await broken.stop();
+});
+
+Deno.test("A stop during the safe state is heeded after it", async () => {
+  const bench = new Bench();
+  const safe = Promise.withResolvers<SafeStateResult>();
+  bench.safeResult = safe.promise;
+  await bench.start();
+  await bench.ready();
+  await bench.die(137, "SIGKILL");
+  const stopped = bench.driver.stop("test over");
+  safe.resolve("done");
+  await stopped;
+  assertEquals(bench.processes.length, 1);
+  assertEquals(bench.clock.pendingTimers, 0);
+});
+
+Deno.test("Commands wait for a driver that comes back, if they may be done twice", async () => {
+  const bench = new Bench();
+  bench.devices = [];
+  await bench.start();
+  const waiting = bench.driver.call("query", {});
+  await assertRejects(() => bench.driver.call("write", {}), UsbError);
+  bench.devices = [fakeDevice()];
+  await bench.look();
+  await bench.ready();
+  assertEquals(await waiting, "query");
+
+  bench.devices = [];
+  await bench.look();
+  const late = assertRejects(
+    () => bench.driver.call("query", {}, { timeoutMs: 500 }),
+    UsbError,
+    "the driver did not come back",
+  );
+  await bench.clock.advance(500);
+  await late;
+  const many = Array.from(
+    { length: 33 },
+    () => bench.driver.call("query", {}).catch((error) => error.code),
+  );
+  await bench.stop();
+  const codes = await Promise.all(many);
+  assertEquals(codes.filter((code) => code === "busy").length, 1);
+  assertEquals(codes.filter((code) => code === "state").length, 32);
+});
+
+Deno.test("The last values stay visible with their age, marked as stale", async () => {
+  const bench = new Bench();
+  await bench.start();
+  await bench.ready();
+  bench.process.say({
+    type: "event",
+    sequence: 1,
+    event: "reading",
+    data: { volts: 1.25 },
+  });
+  await bench.clock.advance(0);
+  assertEquals(bench.driver.status().values[0]?.stale, false);
+  bench.devices = [];
+  await bench.look();
+  await bench.clock.advance(4_000);
+  const [value] = bench.driver.status().values;
+  assertEquals(value?.data, { volts: 1.25 });
+  assertEquals([value?.stale, value?.ageMs], [true, 4_000]);
+  await bench.stop();
+});
+
+Deno.test("A device that is said to be gone and is still there becomes a fault, not a fast loop", async () => {
+  const bench = new Bench();
+  await bench.start();
+  await bench.die(69);
+  assertEquals(bench.driver.state, "waiting-device");
+  await bench.look();
+  await bench.die(69);
+  assertEquals(bench.driver.history.failures, 1);
+  await bench.stop();
+});
+
+Deno.test("A supervised driver keeps the table and never doubles, whatever happens", async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const chance = new Chance(seed);
+    const bench = new Bench({ random: chance.next });
+    await bench.start();
+    for (let step = 0; step < 120; step++) {
+      try {
+        await randomStep(bench, chance);
+      } catch (error) {
+        throw new Error(`Seed ${seed}, step ${step}`, { cause: error });
+      }
+    }
+    bench.process.end(0);
+    bench.answers = true;
+    await bench.stop();
+  }
+});
+
+async function randomStep(bench: Bench, chance: Chance): Promise<void> {
+  const last = bench.processes.at(-1);
+  switch (chance.integer(0, 8)) {
+    case 0:
+      bench.devices = [];
+      return await bench.look();
+    case 1:
+      bench.devices = [fakeDevice({ id: `1-4#${chance.integer(1, 3)}` })];
+      return await bench.look();
+    case 2:
+      last?.say(READY);
+      return await bench.clock.advance(0);
+    case 3:
+      last?.end(chance.pick([0, 1, 69, 70, 77, 78, 134, 139]));
+      return await bench.clock.advance(0);
+    case 4:
+      return await bench.pass(chance.integer(1, 20_000));
+    case 5:
+      bench.answers = chance.happens(0.8);
+      return;
+    case 6:
+      void bench.driver.stop("chance");
+      return await bench.clock.advance(0);
+    case 7:
+      bench.driver.start();
+      return await bench.clock.advance(0);
+    case 8:
+      last?.sayBytes(new TextEncoder().encode("garbage\n"));
+      return await bench.clock.advance(0);
+  }
+}
