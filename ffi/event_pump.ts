@@ -17,20 +17,27 @@ import { TIMEVAL } from "./libusb_structs.ts";
 import type { LibusbSymbols } from "./libusb_symbols.ts";
 import type { Library } from "./library.ts";
 import { nativeBytes, type Pointer } from "./memory.ts";
+import { Pace } from "./pace.ts";
 import { PollSet } from "./poll_set.ts";
 
 /** Parking costs a hop through the thread pool of 50 to 100 µs; up to twice that, waiting on the thread is cheaper. */
 const NAP_MS_MAX = 0.2;
+/** A nap inside libusb's own event handling: it rounds up to milliseconds, so no less can be had. */
+const LIBUSB_NAP_US = 1_000;
 /** Timers, sockets and other tasks of the program get their turn at least this often while we stay. */
 const STAY_MS_MAX = 0.5;
 /** Consumers resubmit a few promises after they were told; waiting before that would wait for nothing. */
 const SETTLE_TICKS = 8;
 /** libusb reaps no more transfers of a device at a time: 26 in all versions up to 1.0.30. */
 const REAPED_PER_LOOK = 26;
+/** Looks in a row without even a microtask between them, while each finds all there was. */
+const BURST_LOOKS = 4;
 /** What the hop of a park costs; not counted as waiting for the device. */
 const HOP_MS = 0.05;
-/** Weight of the newest gap in the smoothed one. */
-const GAP_WEIGHT = 1 / 8;
+/** A wake foreseen is prepared for at most this much before: longer naps would rob the program. */
+const LEAD_MS_MAX = 0.5;
+/** Weight of the newest hop in the smoothed one. */
+const HOP_WEIGHT = 1 / 8;
 /** Longest sleep of a park without timers of libusb's: it is a safety net, not a rhythm. */
 const PARK_MS_MAX = 60_000;
 /** Short parks in a row that woke for nothing; then a descriptor is stuck and we slow down. */
@@ -45,16 +52,21 @@ export class EventPump {
   readonly #nowMs: () => number;
   readonly #pollSet: PollSet;
   readonly #hasTimerDescriptor: boolean;
-  readonly #zeroTime = nativeBytes(TIMEVAL.sizeBytes);
+  /** Referenced as long as libusb may read them. */
+  readonly #times = [nativeBytes(TIMEVAL.sizeBytes), napTime()] as const;
+  readonly #zeroTime: Pointer;
+  readonly #napTime: Pointer;
+  readonly #pace = new Pace();
   readonly #active: InFlightQueue[] = [];
   readonly #wakeListeners = new Set<() => void>();
 
   #inFlight = 0;
   #isRunning = false;
   #isClosed = false;
-  /** Smoothed time from one completion to the next; starts as "not soon". */
-  #gapMs = NAP_MS_MAX * 2;
-  #waitingSinceMs = 0;
+  /** Smoothed lateness of a timed park's return. */
+  #hopMs = HOP_MS;
+  /** A timed park is over: until then we nap for the completion foreseen. */
+  #foreseenUntilMs = -Infinity;
   /** When the event loop had its last turn, as far as we know. */
   #stayingSinceMs: number | undefined;
   #turn: Promise<void> | undefined;
@@ -75,6 +87,8 @@ export class EventPump {
     this.#symbols = library.symbols;
     this.#context = options.context;
     this.#nowMs = options.nowMs;
+    this.#zeroTime = library.memory.pointerTo(this.#times[0]);
+    this.#napTime = library.memory.pointerTo(this.#times[1]);
     this.#pollSet = new PollSet(library, options.context);
     this.#hasTimerDescriptor =
       library.symbols.libusb_pollfds_handle_timeouts(options.context) !== 0;
@@ -155,13 +169,13 @@ export class EventPump {
   #kick(): void {
     if (!this.#isRunning) {
       this.#isRunning = true;
-      this.#waitingSinceMs = this.#nowMs();
+      this.#pace.waitingSince(this.#nowMs());
       void this.#run();
     } else if (this.#wake !== undefined) {
       if (this.#isListStale) this.#interrupt();
       // Parked, but the next completion may be quicker than the way back from there.
-      else if (this.#gapMs < NAP_MS_MAX) {
-        this.#waitingSinceMs = this.#nowMs();
+      else if (this.#pace.gapMs < NAP_MS_MAX) {
+        this.#pace.waitingSince(this.#nowMs());
         this.#wake();
       }
     }
@@ -169,42 +183,55 @@ export class EventPump {
 
   async #run(): Promise<void> {
     await null;
+    let isNapping = false;
     while (this.#isNeeded()) {
-      const nowMs = this.#nowMs();
-      this.#stayingSinceMs ??= this.#startStay(nowMs);
-      const pending = this.#inFlight;
-      const found = this.#look(nowMs);
-      if (found > 0) {
-        this.#learn(nowMs - this.#waitingSinceMs);
-        this.#waitingSinceMs = nowMs;
-        this.#barrenParks = 0;
-        await this.#yield(nowMs);
-        // Some are still pending, so the device takes its time: looking again at once finds nothing.
-        const isCaughtUp = found < pending && found < REAPED_PER_LOOK;
-        if (isCaughtUp && this.#mayNap(nowMs)) {
-          await this.#settleAndNap(nowMs);
-        }
-      } else if (this.#mayNap(nowMs)) {
-        await this.#settleAndNap(nowMs);
-      } else {
-        await this.#waitParked();
-      }
+      this.#stayingSinceMs ??= this.#startStay();
+      const isMoreLikely = this.#lookOften(isNapping);
+      const nowMs = this.foundAtMs;
+      isNapping = false;
+      if (this.#isTurnDue(nowMs)) await this.#takeTurn();
+      else if (isMoreLikely) await null;
+      else if (this.#mayNap(nowMs)) {
+        for (let tick = 0; tick < SETTLE_TICKS; tick++) await null;
+        isNapping = this.#active.length > 0 && !this.#isTurnDue(this.#nowMs());
+      } else await this.#waitParked();
     }
     this.#isRunning = false;
     this.#unparkIfIdle();
   }
 
+  /**
+   * Looks, and again at once while that finds all there was and it is submitted
+   * anew. Gives whether the next look is likely to find more.
+   */
+  #lookOften(isNapping: boolean): boolean {
+    let time = isNapping ? this.#napTime : this.#zeroTime;
+    for (let looks = 0; looks < BURST_LOOKS; looks++) {
+      const pending = this.#inFlight;
+      const found = this.#look(time);
+      if (found === 0) return false;
+      time = this.#zeroTime;
+      this.#pace.found(this.foundAtMs);
+      this.#foreseenUntilMs = -Infinity;
+      this.#barrenParks = 0;
+      // Some are still pending, so the device takes its time: looking again at once finds nothing.
+      if (found < pending && found < REAPED_PER_LOOK) return false;
+      if (this.#inFlight < pending) return true;
+    }
+    return true;
+  }
+
   /** Lets libusb handle what is ready, and hands finished transfers back. */
-  #look(nowMs: number): number {
-    // SAFETY: zero time; the struct is ours and only read.
+  #look(time: Pointer): number {
+    // SAFETY: the struct is ours and only read.
     this.#symbols.libusb_handle_events_timeout_completed(
       this.#context,
-      this.#zeroTime,
+      time,
       null,
     );
+    this.foundAtMs = this.#nowMs();
     // Handling events took the signal; the parked call may not have seen it.
     if (this.#isRecalled) this.#interrupt();
-    this.foundAtMs = nowMs;
     let found = 0;
     for (let n = this.#active.length - 1; n >= 0; n--) {
       const queue = this.#active[n];
@@ -220,25 +247,14 @@ export class EventPump {
     return found;
   }
 
-  #learn(gapMs: number): void {
-    const bounded = Math.min(Math.max(gapMs, 0), NAP_MS_MAX * 2);
-    this.#gapMs += (bounded - this.#gapMs) * GAP_WEIGHT;
-  }
-
-  /** Between two looks: a microtask, or a whole turn of the event loop when one is due. */
-  async #yield(nowMs: number): Promise<void> {
-    if (this.#isTurnDue(nowMs)) await this.#takeTurn();
-    else await null;
-  }
-
   #isTurnDue(nowMs: number): boolean {
     return this.#stayingSinceMs !== undefined &&
       nowMs - this.#stayingSinceMs >= STAY_MS_MAX;
   }
 
-  #startStay(nowMs: number): number {
+  #startStay(): number {
     void this.#takeTurn();
-    return nowMs;
+    return this.#nowMs();
   }
 
   /** Resolves when the event loop has had a turn. One is asked for at a time. */
@@ -254,16 +270,13 @@ export class EventPump {
   }
 
   #mayNap(nowMs: number): boolean {
-    return this.#active.length > 0 && this.#gapMs < NAP_MS_MAX &&
-      nowMs - this.#waitingSinceMs < NAP_MS_MAX && this.#pollSet.canNap;
-  }
-
-  async #settleAndNap(nowMs: number): Promise<void> {
-    if (this.#isTurnDue(nowMs)) return await this.#takeTurn();
-    for (let tick = 0; tick < SETTLE_TICKS; tick++) await null;
-    if (this.#active.length === 0) return;
-    this.#refreshList();
-    this.#pollSet.nap(NAP_MS_MAX - (this.#nowMs() - this.#waitingSinceMs));
+    if (this.#active.length === 0 || !this.#pollSet.canNap) return false;
+    const isSoon = this.#pace.gapMs < NAP_MS_MAX &&
+      nowMs - this.#pace.waitingSinceMs < NAP_MS_MAX;
+    if (isSoon || nowMs < this.#foreseenUntilMs) return true;
+    if (this.#foreseenUntilMs > 0) this.#pace.missed();
+    this.#foreseenUntilMs = -Infinity;
+    return false;
   }
 
   /** Waits for the parked call, for a submit that is likely to be quick, or for the end of a hold. */
@@ -286,18 +299,45 @@ export class EventPump {
   async #startPark(): Promise<void> {
     this.#refreshList();
     const startedMs = this.#nowMs();
-    const hasFailed = await this.#pollSet.park(this.#parkMs());
+    const foreseenMs = this.#foreseenMs(startedMs);
+    const parkMs = this.#parkMs();
+    const isTimed = foreseenMs !== undefined && foreseenMs < parkMs;
+    const woken = await this.#pollSet.park(isTimed ? foreseenMs : parkMs);
     const nowMs = this.#nowMs();
-    if (nowMs - startedMs < BARREN_PAUSE_MS) this.#barrenParks++;
+    if (isTimed && woken === "timedOut") {
+      this.#foresee(nowMs, startedMs + foreseenMs);
+    } else if (nowMs - startedMs < BARREN_PAUSE_MS) this.#barrenParks++;
     else this.#barrenParks = 0;
     // The hop back is not the device's time: move the start of the wait by it.
-    this.#waitingSinceMs = Math.min(this.#waitingSinceMs + HOP_MS, nowMs);
-    if (hasFailed) this.#isListStale = true;
+    this.#pace.waitingSince(
+      Math.min(this.#pace.waitingSinceMs + HOP_MS, nowMs),
+    );
+    if (woken === "failed") this.#isListStale = true;
     this.#stayingSinceMs = undefined;
     this.#park = undefined;
     this.#isRecalled = false;
     this.#tellListeners();
     this.#wake?.();
+  }
+
+  /**
+   * How long to park so that we are back on the thread just before the next
+   * completion, when that can be foreseen: its wake is then as quick as C's.
+   */
+  #foreseenMs(nowMs: number): number | undefined {
+    const { expectedMs, deviationMs } = this.#pace;
+    if (expectedMs === undefined || !this.#pollSet.canNap) return undefined;
+    const leadMs = this.#hopMs + deviationMs;
+    const parkMs = expectedMs - leadMs - nowMs;
+    return leadMs > LEAD_MS_MAX || parkMs <= 0 ? undefined : parkMs;
+  }
+
+  /** Back from a timed park that should have ended at `dueMs`. */
+  #foresee(nowMs: number, dueMs: number): void {
+    const hopMs = Math.min(nowMs - dueMs, LEAD_MS_MAX);
+    this.#hopMs += (hopMs - this.#hopMs) * HOP_WEIGHT;
+    const { expectedMs, deviationMs } = this.#pace;
+    this.#foreseenUntilMs = (expectedMs ?? nowMs) + 2 * deviationMs + HOP_MS;
   }
 
   #parkMs(): number {
@@ -338,4 +378,14 @@ export class EventPump {
       if (!this.#isRunning) this.#interrupt();
     });
   }
+}
+
+function napTime(): Uint8Array<ArrayBuffer> {
+  const bytes = nativeBytes(TIMEVAL.sizeBytes);
+  new DataView(bytes.buffer).setUint32(
+    TIMEVAL.fields.tv_usec[0],
+    LIBUSB_NAP_US,
+    true,
+  );
+  return bytes;
 }

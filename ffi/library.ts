@@ -138,7 +138,7 @@ export function warningFor(version: LibusbVersion): string | undefined {
 
 const INSTALL_ADVICE =
   "Install libusb 1.0 (Debian, Ubuntu: libusb-1.0-0; Fedora: libusb1; Arch, Alpine, Homebrew: libusb), " +
-  "or give its path";
+  "or give its path: --library PATH, LibusbPort.open({ libraryPath })";
 
 function checkPlatform(): void {
   const { os, arch } = Deno.build;
@@ -182,15 +182,17 @@ function bindError(path: string, cause: unknown): UsbError {
   return new UsbError({
     code: "library",
     operation: `open ${path}`,
-    reason: firstLine(cause),
+    reason: reasonOf(cause),
     advice: INSTALL_ADVICE,
     cause,
   });
 }
 
-function firstLine(cause: unknown): string {
+/** The loader's own words: the runtime says its prefix twice, and the path is in our sentence. */
+function reasonOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
-  return (text.split("\n")[0] ?? "").slice(0, 200);
+  const [first = ""] = text.split("\n");
+  return first.replace(/^(Could not open library: )+/, "").slice(0, 200);
 }
 
 function readVersion(symbols: LibusbSymbols, memory: Memory): LibusbVersion {

@@ -19,10 +19,12 @@ export class PollSet {
   readonly #symbols: LibusbSymbols;
   readonly #memory: Memory;
   readonly #context: Pointer;
-  readonly #timespec = nativeBytes(TIMESPEC.sizeBytes);
-  readonly #timespecView = new DataView(this.#timespec.buffer);
+  readonly #napTime: Timespec;
+  /** Read by a parked call until it is back. */
+  readonly #parkTime: Timespec;
   /** Never written while a parked call reads it: `list` makes a new one. */
   #descriptors: Uint8Array<ArrayBuffer> = nativeBytes(POLLFD.sizeBytes);
+  #descriptorsPointer: Pointer;
   #count = 0;
 
   /** For one context. */
@@ -30,6 +32,9 @@ export class PollSet {
     this.#symbols = library.symbols;
     this.#memory = library.memory;
     this.#context = context;
+    this.#napTime = new Timespec(library.memory);
+    this.#parkTime = new Timespec(library.memory);
+    this.#descriptorsPointer = library.memory.pointerTo(this.#descriptors);
     this.list();
   }
 
@@ -64,47 +69,56 @@ export class PollSet {
       );
     });
     this.#descriptors = bytes;
+    this.#descriptorsPointer = this.#memory.pointerTo(bytes);
     this.#count = found.length;
   }
 
   /**
-   * Waits off the thread. Gives whether a descriptor failed, which means that
-   * its device is gone and the list is out of date.
+   * Waits off the thread, once at a time. `failed` means that a device is gone
+   * and the list is out of date.
    */
-  async park(timeoutMs: number): Promise<boolean> {
+  async park(timeoutMs: number): Promise<"ready" | "timedOut" | "failed"> {
     const descriptors = this.#descriptors;
-    // SAFETY: the array is referenced here until the call is back, and not written.
-    await this.#symbols.pollParked(descriptors, BigInt(this.#count), timeoutMs);
+    const ready = await this.#poll(descriptors, timeoutMs);
+    if (ready === 0) return "timedOut";
     const view = new DataView(descriptors.buffer);
     for (let at = 0; at + POLLFD.sizeBytes <= descriptors.length;) {
       const revents = view.getInt16(at + POLLFD.fields.revents[0], true);
-      if ((revents & POLL_FAILED) !== 0) return true;
+      if ((revents & POLL_FAILED) !== 0) return "failed";
       at += POLLFD.sizeBytes;
     }
-    return false;
+    return "ready";
   }
 
-  /** Whether this platform can nap for less than a millisecond. */
+  #poll(
+    descriptors: Uint8Array<ArrayBuffer>,
+    timeoutMs: number,
+  ): Promise<number> {
+    const count = BigInt(this.#count);
+    const { ppollParked } = this.#symbols;
+    if (!this.canNap || ppollParked === null) {
+      // SAFETY: the caller holds the array until the call is back; nobody writes it.
+      return this.#symbols.pollParked(descriptors, count, timeoutMs);
+    }
+    this.#parkTime.set(timeoutMs);
+    // SAFETY: as above; `#parkTime` is written only when no call is parked.
+    return ppollParked(descriptors, count, this.#parkTime.bytes, null);
+  }
+
+  /** Whether this platform can wait for less than a millisecond. */
   get canNap(): boolean {
     return this.#symbols.ppoll !== null;
   }
 
   /** Waits on the thread. */
   nap(durationMs: number): void {
-    const nanoseconds = Math.floor(
-      Math.min(Math.max(durationMs, 0), 100) * 1e6,
-    );
-    this.#timespecView.setUint32(
-      TIMESPEC.fields.tv_nsec[0],
-      nanoseconds,
-      true,
-    );
+    this.#napTime.set(durationMs);
     // SAFETY: buffers of ours, used during the call only. A parked call may
     // write the same `revents` from its thread: both are hints.
     this.#symbols.ppoll?.(
-      this.#descriptors,
-      BigInt(this.#count),
-      this.#timespec,
+      this.#descriptorsPointer,
+      this.#count,
+      this.#napTime.pointer,
       null,
     );
   }
@@ -114,5 +128,26 @@ export class PollSet {
     return pointer === null
       ? 0n
       : this.#memory.readView(pointer, 8).getBigUint64(0, true);
+  }
+}
+
+/** A `struct timespec` of ours. */
+class Timespec {
+  readonly bytes = nativeBytes(TIMESPEC.sizeBytes);
+  readonly #view = new DataView(this.bytes.buffer);
+  readonly pointer: Pointer;
+
+  constructor(memory: Memory) {
+    this.pointer = memory.pointerTo(this.bytes);
+  }
+
+  /** Not negative; whole nanoseconds. */
+  set(durationMs: number): void {
+    const { tv_sec, tv_nsec } = TIMESPEC.fields;
+    const wantedMs = Math.max(durationMs, 0);
+    const seconds = Math.floor(wantedMs / 1000);
+    const nanoseconds = Math.floor((wantedMs - seconds * 1000) * 1e6);
+    this.#view.setUint32(tv_sec[0], seconds, true);
+    this.#view.setUint32(tv_nsec[0], Math.min(nanoseconds, 999_999_999), true);
   }
 }

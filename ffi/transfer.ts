@@ -16,13 +16,17 @@ import type { LibusbSymbols } from "./libusb_symbols.ts";
 import type { Library } from "./library.ts";
 import { type Memory, nativeBytes, type Pointer } from "./memory.ts";
 
+/** `status`, `length`, `actual_length`: neighbours in the struct. */
+const LOOK_BYTES = 12;
+
 /** Makes transfers; holds what all of them share. */
 export class TransferFactory {
   readonly symbols: LibusbSymbols;
   readonly memory: Memory;
   /** `status`, `length`, `actual_length` of the transfer looked at last. */
   readonly look: Int32Array<ArrayBuffer>;
-  readonly lookBytes: Uint8Array<ArrayBuffer>;
+  /** Where {@linkcode TransferFactory.look} is, for libusb's side. */
+  readonly lookPointer: Pointer;
   /** The sentinel, in memory that libusb can be made to copy from. */
   readonly pending: Pointer;
   /** A struct being filled in. */
@@ -34,8 +38,9 @@ export class TransferFactory {
   constructor(library: Library) {
     this.symbols = library.symbols;
     this.memory = library.memory;
-    this.lookBytes = nativeBytes(12);
-    this.look = new Int32Array(this.lookBytes.buffer);
+    const lookBytes = nativeBytes(LOOK_BYTES);
+    this.look = new Int32Array(lookBytes.buffer);
+    this.lookPointer = this.memory.pointerTo(lookBytes);
     this.structBytes = nativeBytes(PACKET_TABLE_OFFSET);
     this.structView = new DataView(this.structBytes.buffer);
     this.#pendingBytes = nativeBytes(4);
@@ -177,9 +182,9 @@ export class Transfer {
    * the thread, and only while, no event handler of libusb runs.
    */
   isFinished(): boolean {
-    const { symbols, look, lookBytes } = this.#factory;
+    const { symbols, look, lookPointer } = this.#factory;
     // SAFETY: twelve bytes of our own struct into a buffer of the factory.
-    symbols.copyOutShort(lookBytes, this.#statusField, 12);
+    symbols.copyNative(lookPointer, this.#statusField, LOOK_BYTES);
     const status = look[0] ?? STATUS_PENDING;
     if (status === STATUS_PENDING) return false;
     this.nativeStatus = status;
