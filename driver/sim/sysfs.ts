@@ -8,6 +8,7 @@
 import type { Speed } from "../usb.ts";
 import type { BusDevice } from "./bus_device.ts";
 import type { TreeEntry } from "./usbfs_contract.ts";
+import { ROOT_HUB_PORTS } from "./root_hub.ts";
 
 /** Where a device is. */
 export interface SysfsPlace {
@@ -152,9 +153,6 @@ function attributesOf(
     ),
   };
 }
-
-/** What the root hub says it has; more devices fit, as nothing reads it but `lsusb -t`. */
-const ROOT_HUB_PORTS = 15;
 
 /** Interface folders, which `lsusb -t` walks; those of the configuration at plug. */
 function interfacesOf(

@@ -6,6 +6,7 @@
  */
 
 import type { Clock, Timer } from "../loop/clock.ts";
+import type { Speed } from "../usb.ts";
 import { BusDevice } from "./bus_device.ts";
 import { RootHub } from "./root_hub.ts";
 import {
@@ -190,7 +191,10 @@ export class VirtualBus {
     this.#memory = new UsbfsMemory(
       options.usbfsMemoryBytes ?? USBFS_MEMORY_BYTES,
     );
-    this.#hub = this.#make(new RootHub(), 0);
+    const speedAt = (port: number): Speed | undefined =>
+      this.devices.find((plugged) => plugged.port === port)?.device
+        .descriptors.speed;
+    this.#hub = this.#make(new RootHub(speedAt), 0);
   }
 
   /** The root hub, which is no device of `devices` but a node of `nodes`. */

@@ -9,7 +9,7 @@ import { seededRandom } from "../../driver/sim/seeded_random.ts";
 import { MAX_QUEUED_CHUNKS } from "../../driver/sim/sim_limits.ts";
 import type { Readiness, TreeEntry } from "../../driver/sim/usbfs_contract.ts";
 import { VirtualBus } from "../../driver/sim/virtual_bus.ts";
-import { VirtualDevice } from "../../driver/sim/virtual_device.ts";
+import { STALL, VirtualDevice } from "../../driver/sim/virtual_device.ts";
 import {
   assert,
   assertEquals,
@@ -255,4 +255,39 @@ Deno.test("A virtual device that stalls by default needs no code but descriptors
   );
   assertEquals(error.code, "stall");
   assertEquals(await bench.device.transferOut(1, new Uint8Array(9)), 9);
+});
+
+Deno.test("The root hub tells what hangs on each of its ports, and stalls on others", () => {
+  const { bus } = makeBus();
+  const ask = (
+    recipient: "device" | "other",
+    request: number,
+    place: { readonly value?: number; readonly index?: number },
+  ): unknown =>
+    bus.hub.virtual.control({
+      requestType: "class",
+      direction: "in",
+      lengthBytes: 64,
+      value: 0,
+      index: 0,
+      ...{ recipient, request, ...place },
+    }, new Uint8Array());
+  const mouse = new BootMouse();
+  bus.plug(mouse, { port: 3 });
+  bus.plug(new Loopback(), { port: 4 });
+  const hub = ask("device", 6, { value: 0x2900 });
+  assert(hub instanceof Uint8Array);
+  assertEquals([...hub.subarray(0, 3)], [hub.length, 0x29, 15]);
+  const ports = [2, 3, 4].map((index) => ask("other", 0, { index }));
+  // Power; power, enable, connection; the same at high speed.
+  assertEquals(ports, [
+    Uint8Array.of(0x00, 0x01, 0, 0),
+    Uint8Array.of(0x03, 0x01, 0, 0),
+    Uint8Array.of(0x03, 0x05, 0, 0),
+  ]);
+  bus.unplug(mouse);
+  assertEquals(ask("other", 0, { index: 3 }), Uint8Array.of(0x00, 0x01, 0, 0));
+  assertEquals(ask("other", 0, { index: 16 }), STALL);
+  assertEquals(ask("other", 0, { index: 0 }), STALL);
+  assertEquals(ask("device", 6, { value: 0x2a00 }), STALL);
 });
