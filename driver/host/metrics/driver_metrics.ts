@@ -1,0 +1,193 @@
+/**
+ * Feeds the metrics of one driver from what its supervisor sees: transitions,
+ * ends, frames. What a driver sends is untrusted, so no label value is ever
+ * taken from a frame but the device's identity, which stands in `_info` alone.
+ *
+ * @module
+ */
+
+import {
+  MAILBOX_COMMAND_CAPACITY,
+  MAILBOX_CONTROL_CAPACITY,
+  MAILBOX_REPORT_CAPACITY,
+} from "../../limits.ts";
+import type { Clock } from "../../loop/clock.ts";
+import type { SafeStateResult } from "../../loop/safe_state.ts";
+import type { ExitClass } from "../exit_class.ts";
+import type { Transition } from "../supervisor/driver_states.ts";
+import type { DriverFrame, HeartbeatFrame, ReadyFrame } from "../wire.ts";
+import { LABEL_VALUES } from "./families.ts";
+import type { MetricRegistry } from "./registry.ts";
+
+/** Lanes as heartbeats name them, with their capacities. */
+const LANES = {
+  control: MAILBOX_CONTROL_CAPACITY,
+  commands: MAILBOX_COMMAND_CAPACITY,
+  reports: MAILBOX_REPORT_CAPACITY,
+} as const;
+
+/** Metrics of one driver. */
+export class DriverMetrics {
+  readonly #registry: MetricRegistry;
+  readonly #driver: string;
+  readonly #clock: Clock;
+  /** Of the process that runs: its own counts begin at 0. */
+  #droppedByProcess = 0;
+
+  /** Initialises every series of the driver to 0. */
+  constructor(
+    registry: MetricRegistry,
+    options: { readonly driver: string; readonly clock: Clock },
+  ) {
+    this.#registry = registry;
+    this.#driver = options.driver;
+    this.#clock = options.clock;
+    this.#initialise();
+  }
+
+  /** A state was left for another. */
+  transition({ to }: Transition): void {
+    for (const state of LABEL_VALUES.state) {
+      this.#set("driver_state", state === to ? 1 : 0, { state });
+    }
+    this.#set("driver_up", to === "ready" ? 1 : 0);
+    if (to === "starting") this.#add("driver_starts_total");
+    if (to === "ready") {
+      this.#set(
+        "driver_start_timestamp_seconds",
+        this.#clock.wallMs() / 1_000,
+      );
+    }
+  }
+
+  /** A process ended. */
+  ended(exitClass: ExitClass): void {
+    this.#droppedByProcess = 0;
+    this.#add("driver_restarts_total", { reason: exitClass });
+    if (exitClass === "sandbox-kill") this.#add("sandbox_denials_total");
+    for (const lane of LABEL_VALUES.lane) {
+      this.#set("mailbox_depth", 0, { lane });
+    }
+    this.#set("transfers_in_flight", 0, { endpoint: "all" });
+  }
+
+  /** It is ready again. */
+  recovered(durationMs: number): void {
+    this.#observe("driver_recovery_seconds", durationMs / 1_000);
+  }
+
+  /** The supervisor performed the safe state. */
+  safeState(result: SafeStateResult): void {
+    if (result !== "none") this.#add("safe_state_total", { result });
+  }
+
+  /** The driver sent a frame. */
+  frame(frame: DriverFrame): void {
+    if (frame.type === "heartbeat") this.#beat(frame);
+    if (frame.type === "ready") this.#ready(frame);
+    if (frame.type === "log") {
+      this.#add("log_lines_total", { level: frame.level });
+    }
+  }
+
+  /** Forgets the driver. */
+  [Symbol.dispose](): void {
+    this.#registry.forget({ driver: this.#driver });
+  }
+
+  #initialise(): void {
+    for (
+      const name of [
+        "driver_starts_total",
+        "sandbox_denials_total",
+        "driver_recovery_seconds",
+        "loop_lag_seconds",
+        "driver_start_timestamp_seconds",
+        "driver_last_heartbeat_timestamp_seconds",
+      ]
+    ) this.#touch(name);
+    for (const reason of LABEL_VALUES.reason) {
+      this.#touch("driver_restarts_total", { reason });
+    }
+    for (const result of LABEL_VALUES.result) {
+      this.#touch("safe_state_total", { result });
+    }
+    for (const level of LABEL_VALUES.level) {
+      this.#touch("log_lines_total", { level });
+    }
+    for (const lane of LABEL_VALUES.lane) {
+      this.#touch("mailbox_depth", { lane });
+      this.#set("mailbox_capacity", LANES[lane], { lane });
+    }
+    this.#touch("mailbox_dropped_total", { lane: "reports", policy: "all" });
+    this.#touch("transfers_in_flight", { endpoint: "all" });
+    const to = "stopped";
+    this.transition({ from: to, to, cause: undefined, atMs: 0 });
+  }
+
+  #beat(beat: HeartbeatFrame): void {
+    this.#set(
+      "driver_last_heartbeat_timestamp_seconds",
+      this.#clock.wallMs() / 1_000,
+    );
+    this.#observe("loop_lag_seconds", beat.lagMs / 1_000);
+    this.#set("transfers_in_flight", beat.inFlight, { endpoint: "all" });
+    for (const lane of LABEL_VALUES.lane) {
+      this.#set("mailbox_depth", beat.depth[lane] ?? 0, { lane });
+    }
+    const added = Math.max(0, beat.dropped - this.#droppedByProcess);
+    this.#droppedByProcess = Math.max(this.#droppedByProcess, beat.dropped);
+    this.#add(
+      "mailbox_dropped_total",
+      { lane: "reports", policy: "all" },
+      added,
+    );
+  }
+
+  #ready({ device, sandbox }: ReadyFrame): void {
+    // A device on another port is another set of labels, not a second device.
+    const driver = { driver: this.#driver };
+    this.#registry.forget(driver, "driverspace_driver_info");
+    this.#registry.forget(driver, "driverspace_sandbox_info");
+    this.#set("driver_info", 1, {
+      vendor_id: device.vid,
+      product_id: device.pid,
+      port: device.path,
+      serial: device.serial ?? "",
+    });
+    this.#set("sandbox_info", 1, {
+      landlock_abi: String(sandbox.layers["landlock_abi"] ?? 0).slice(0, 16),
+      seccomp: String(sandbox.layers["seccomp"] ?? false).slice(0, 16),
+    });
+  }
+
+  #touch(name: string, labels: Readonly<Record<string, string>> = {}): void {
+    this.#registry.touch(`driverspace_${name}`, this.#labels(labels));
+  }
+
+  #add(
+    name: string,
+    labels: Readonly<Record<string, string>> = {},
+    amount = 1,
+  ): void {
+    this.#registry.add(`driverspace_${name}`, this.#labels(labels), amount);
+  }
+
+  #set(
+    name: string,
+    value: number,
+    labels: Readonly<Record<string, string>> = {},
+  ): void {
+    this.#registry.set(`driverspace_${name}`, this.#labels(labels), value);
+  }
+
+  #observe(name: string, value: number): void {
+    this.#registry.observe(`driverspace_${name}`, this.#labels({}), value);
+  }
+
+  #labels(
+    labels: Readonly<Record<string, string>>,
+  ): Readonly<Record<string, string>> {
+    return { driver: this.#driver, ...labels };
+  }
+}
