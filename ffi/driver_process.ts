@@ -61,17 +61,20 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
     Deno.exit(code);
   }
   const { config } = start;
+  const libc = once(() => Libc.open(config.library));
   const code = await runDriver({
     driver,
     config,
     clock: systemClock(),
     random: () => Math.random(),
-    logSink: openLog(config),
+    logSink: openLog(config, libc),
     input: Deno.stdin.readable,
     output: writeAll,
     pid: Deno.pid,
     open: () =>
-      config.mode === "direct" ? openDirect(driver, config) : openLocked(start),
+      config.mode === "direct"
+        ? openDirect(driver, config)
+        : openLocked(start, libc),
   });
   Deno.exit(code);
 }
@@ -80,6 +83,12 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
 interface Start {
   readonly config: DriverConfig;
   readonly report: LauncherReport | undefined;
+}
+
+/** Makes something when it is first wanted. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
 }
 
 /** What a driver's author prints goes to stderr: stdout carries frames. */
@@ -109,14 +118,23 @@ function readStart(args: readonly string[]): Start {
 }
 
 /** A log that cannot be opened is told and done without: it never stops a driver. */
-function openLog(config: DriverConfig): LogSink {
-  if (config.mode === "sandboxed") return new DescriptorSink(LOG_DESCRIPTOR);
+function openLog(config: DriverConfig, libc: () => Libc): LogSink {
+  if (config.mode === "sandboxed") {
+    return new DescriptorSink(
+      LOG_DESCRIPTOR,
+      (descriptor, bytes) => libc().call("write", [descriptor, bytes.slice()]),
+    );
+  }
   if (config.logPath === undefined) return NO_SINK;
   try {
     return new FileSink(config.logPath);
   } catch (error) {
     console.error(`Cannot write the log ${config.logPath}: ${error}`);
-    return NO_SINK;
+    return {
+      write(): void {
+        throw error;
+      },
+    };
   }
 }
 
@@ -176,10 +194,13 @@ function checkPermissions(config: DriverConfig): void {
 }
 
 /** In the sandbox: takes over the descriptor, then closes every door behind it. */
-async function openLocked(start: Start): Promise<OpenedDevice> {
+async function openLocked(
+  start: Start,
+  openLibc: () => Libc,
+): Promise<OpenedDevice> {
   const { config } = start;
   try {
-    const libc = Libc.open(config.library);
+    const libc = openLibc();
     verifyConfined(libc, start.report);
     const port = await LibusbPort.open({
       libraryPath: config.library,

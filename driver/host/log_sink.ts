@@ -5,7 +5,6 @@
  * @module
  */
 
-import { writeSync } from "node:fs";
 import type { LogSink } from "./log.ts";
 import { TornLineError } from "./log.ts";
 
@@ -40,19 +39,33 @@ export class FileSink implements LogSink, Disposable {
 }
 
 /**
- * Appends to an inherited descriptor. Needs no permission where the launcher
- * named it in `DENO_EXTRA_STDIO_FDS`; the filter leaves no way to truncate it.
+ * Writes bytes to a descriptor; gives how many were taken, or a negative
+ * number. An argument, because Deno has no such call of its own, and loading
+ * `node:fs` for it takes longer than starting the runtime.
+ */
+export type WriteDescriptor = (
+  descriptor: number,
+  bytes: Uint8Array,
+) => number;
+
+/**
+ * Appends to an inherited descriptor. Needs no permission; the filter leaves no
+ * way to truncate it.
  */
 export class DescriptorSink implements LogSink {
   readonly #descriptor: number;
+  readonly #write: WriteDescriptor;
 
   /** Takes no ownership: the descriptor stays open until the process ends. */
-  constructor(descriptor: number) {
+  constructor(descriptor: number, write: WriteDescriptor) {
     this.#descriptor = descriptor;
+    this.#write = write;
   }
 
   write(line: Uint8Array): void {
-    checkWhole(writeSync(this.#descriptor, line), line);
+    const taken = this.#write(this.#descriptor, line);
+    if (taken < 0) throw new Error(`Cannot write a log line: error ${-taken}`);
+    checkWhole(taken, line);
   }
 }
 

@@ -1,4 +1,4 @@
-import { Log } from "../../driver/host/log.ts";
+import { Log, TornLineError } from "../../driver/host/log.ts";
 import {
   keepRotated,
   LogFileError,
@@ -8,7 +8,7 @@ import {
 import { DescriptorSink, FileSink } from "../../driver/host/log_sink.ts";
 import { VirtualClock } from "../../driver/loop/clock.ts";
 import { assertEquals, assertThrows } from "../../driver/std.ts";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 
 Deno.test("A log file is made where there is none", () => {
   using folder = new Folder();
@@ -57,12 +57,20 @@ Deno.test("Rotation of an inherited descriptor goes on at the beginning", () => 
   using folder = new Folder();
   const path = `${folder.path}/a.log`;
   const descriptor = openSync(path, "a");
-  const sink = new DescriptorSink(descriptor);
+  const sink = new DescriptorSink(descriptor, writeSync);
   sink.write(bytesOf("first\n"));
   rotateLogFile(path, 1);
   sink.write(bytesOf("second\n"));
   closeSync(descriptor);
   assertEquals(Deno.readTextFileSync(path), "second\n");
+});
+
+Deno.test("A descriptor that cannot be written fails each line, and a half line is told", () => {
+  const line = bytesOf("line\n");
+  const refused = new DescriptorSink(101, () => -9);
+  assertThrows(() => refused.write(line), Error, "error 9");
+  const full = new DescriptorSink(101, () => 2);
+  assertThrows(() => full.write(line), TornLineError, "2 of 5 bytes");
 });
 
 Deno.test("Rotation that fails is told and leaves the log alone", () => {
