@@ -257,8 +257,9 @@ export class LibusbDevice implements DevicePort {
     await this.#handle.inTurn(async () => {
       await this.#transfers.stop();
       await this.#releaseAll().catch(ignoreGone);
+      const lost = await this.#transfers.detach();
       await this.#parts.pump.whileUnparked(() => this.#handle.close());
-      this.#transfers.abandon();
+      this.#transfers.lose(lost);
     });
     this.#parts.onClosed(this);
   }

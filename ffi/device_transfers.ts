@@ -182,25 +182,36 @@ export class DeviceTransfers {
   }
 
   /**
-   * After the close: ends what the kernel never gave back. Its structs and
-   * buffers are left alone for good.
+   * Right before the close: nothing touches the handle any more. Gives what the
+   * kernel did not give back, for {@linkcode DeviceTransfers.lose}. SAFETY: the
+   * caller holds it until the handle is closed.
    */
-  abandon(): void {
-    for (const queue of this.#queues.values()) {
-      for (const transfer of queue.abandon()) transfer.lose();
-    }
+  async detach(): Promise<readonly Transfer[]> {
+    await this.#factory.endCancels();
+    // Before 1.0.26 libusb looks at the handle when a transfer is freed.
     this.#pool.close();
+    return [...this.#queues.values()].flatMap((queue) => queue.abandon());
+  }
+
+  /** After the close: ends what the kernel did not give back. */
+  lose(transfers: readonly Transfer[]): void {
+    for (const transfer of transfers) transfer.lose();
   }
 
   async #drain(queues: readonly InFlightQueue[]): Promise<void> {
+    let isLate = false;
     const cancelled = queues.map(async (queue) => {
-      for (const transfer of queue.newestFirst()) await transfer.cancelParked();
+      for (const transfer of queue.newestFirst()) {
+        if (isLate) return;
+        // Meanwhile it may have finished and be in use elsewhere.
+        if (transfer.queue === queue) await transfer.cancelParked();
+      }
     });
     const drained = Promise.all([
       ...cancelled,
       ...queues.map((queue) => queue.whenEmpty()),
     ]);
-    await settlesWithin(drained, DRAIN_TIMEOUT_MS);
+    isLate = !await settlesWithin(drained, DRAIN_TIMEOUT_MS);
   }
 
   #start(

@@ -70,6 +70,7 @@ export class EventPump {
   /** When the event loop had its last turn, as far as we know. */
   #stayingSinceMs: number | undefined;
   #turn: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
   #park: Promise<void> | undefined;
   /** The parked call was told to return and has not yet. */
   #isRecalled = false;
@@ -154,11 +155,15 @@ export class EventPump {
     }
   }
 
-  /** Ends the pump. Transfers must be drained and listeners removed before. */
+  /**
+   * Ends the pump. Transfers must be drained and listeners removed before.
+   * SAFETY: when it is back nothing of ours uses the context.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#interrupt();
     await this.#park;
+    await this.#running;
   }
 
   #isNeeded(): boolean {
@@ -170,7 +175,7 @@ export class EventPump {
     if (!this.#isRunning) {
       this.#isRunning = true;
       this.#pace.waitingSince(this.#nowMs());
-      void this.#run();
+      this.#running = this.#run();
     } else if (this.#wake !== undefined) {
       if (this.#isListStale) this.#interrupt();
       // Parked, but the next completion may be quicker than the way back from there.
@@ -288,6 +293,7 @@ export class EventPump {
     if (this.#barrenParks >= BARREN_PARKS_MAX) {
       await new Promise((resolve) => setTimeout(resolve, BARREN_PAUSE_MS));
       this.#isListStale = true;
+      if (!this.#isNeeded()) return;
     }
     const waited = Promise.withResolvers<void>();
     this.#wake = waited.resolve;

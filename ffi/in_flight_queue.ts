@@ -85,8 +85,8 @@ export class InFlightQueue {
   }
 
   /**
-   * Forgets what the kernel did not give back. SAFETY: only when the handle is
-   * closed; the transfers must be neither used nor freed any more.
+   * Forgets what the kernel did not give back. SAFETY: the caller holds the
+   * transfers until the handle is closed; till then libusb may write to them.
    */
   abandon(): Transfer[] {
     const lost = this.newestFirst().reverse();

@@ -231,9 +231,21 @@ export class LibusbPort implements UsbPort {
   }
 
   async #openHandle(listed: ListedDevice, label: string): Promise<Pointer> {
+    const { symbols } = this.#library;
+    // SAFETY: a reference of our own: when the device leaves meanwhile, the
+    // list gives its own back, on the thread, and libusb frees the device.
+    symbols.libusb_ref_device(listed.pointer);
+    try {
+      return await this.#tryOpen(listed, label);
+    } finally {
+      symbols.libusb_unref_device(listed.pointer);
+    }
+  }
+
+  async #tryOpen(listed: ListedDevice, label: string): Promise<Pointer> {
     const out = nativeBytes(8);
     for (;;) {
-      // SAFETY: the list holds a reference, and is not closed while we open.
+      // SAFETY: the caller holds a reference; `out` is referenced here.
       const result = await this.#library.symbols.libusb_open(
         listed.pointer,
         out,

@@ -33,6 +33,10 @@ export class TransferFactory {
   readonly structBytes: Uint8Array<ArrayBuffer>;
   readonly structView: DataView<ArrayBuffer>;
   readonly #pendingBytes: Uint8Array<ArrayBuffer>;
+  /** Cancelling calls under way off the thread. */
+  #cancels = 0;
+  #whenNoCancels: PromiseWithResolvers<void> | undefined;
+  #isEnding = false;
 
   /** For one library. */
   constructor(library: Library) {
@@ -46,6 +50,33 @@ export class TransferFactory {
     this.#pendingBytes = nativeBytes(4);
     new DataView(this.#pendingBytes.buffer).setInt32(0, STATUS_PENDING, true);
     this.pending = this.memory.pointerTo(this.#pendingBytes);
+  }
+
+  /** From {@linkcode TransferFactory.endCancels} on no transfer may be cancelled. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /**
+   * Lets nothing be cancelled any more, and waits for the calls under way.
+   * libusb's cancel uses the handle, and follows a null pointer when the handle
+   * was closed: neither may be given back before. Not bounded: a cancel that
+   * sleeps in the kernel waits for what closing the node would wait for too.
+   */
+  endCancels(): Promise<void> {
+    this.#isEnding = true;
+    if (this.#cancels === 0) return Promise.resolve();
+    this.#whenNoCancels ??= Promise.withResolvers();
+    return this.#whenNoCancels.promise;
+  }
+
+  /** Makes a cancelling call off the thread; `onBack` comes before whoever waits for the end of all. */
+  async cancelParked(struct: Pointer, onBack: () => void): Promise<void> {
+    this.#cancels++;
+    // SAFETY: the transfer is not freed, nor the handle closed, before the call is back.
+    await this.symbols.cancelParked(struct);
+    onBack();
+    if (--this.#cancels === 0) this.#whenNoCancels?.resolve();
   }
 
   /** A transfer with room for `capacityBytes`; `undefined` when memory is short. */
@@ -107,7 +138,7 @@ export class Transfer {
   hasTimeout = false;
   /** We asked for it back: what the kernel calls completed and empty was killed. */
   wasCancelled = false;
-  /** The kernel did not give it back: neither use nor free it. */
+  /** The kernel did not give it back before the handle was closed: not to be used again. */
   isLost = false;
   /** What to do when it is finished. Set by its user before submitting. */
   onFinished: (transfer: Transfer) => void = unused;
@@ -170,6 +201,8 @@ export class Transfer {
    */
   submit(): number {
     const { symbols, pending } = this.#factory;
+    // Whoever was shown a report could have passed its memory on.
+    assert(this.buffer.length > 0, "The memory of a report was transferred");
     this.wasCancelled = false;
     // SAFETY: four bytes from a buffer of the factory into our own struct.
     symbols.copyNative(this.#statusField, pending, 4);
@@ -196,7 +229,7 @@ export class Transfer {
 
   /** Asks for it back; it still finishes. Sleeps in the kernel, normally well under a millisecond. */
   cancel(): void {
-    if (this.queue === undefined) return;
+    if (this.queue === undefined || this.#factory.isEnding) return;
     this.wasCancelled = true;
     this.queue.mayReorder = true;
     // SAFETY: in flight, so the struct is alive; NOT_FOUND means it is about to finish.
@@ -205,14 +238,14 @@ export class Transfer {
 
   /** The same off the thread, for many at once. Freeing waits for it. */
   async cancelParked(): Promise<void> {
-    if (this.queue === undefined) return;
+    if (this.queue === undefined || this.#factory.isEnding) return;
     this.wasCancelled = true;
     this.queue.mayReorder = true;
     this.#cancels++;
-    // SAFETY: the struct is not freed before the call is back.
-    await this.#factory.symbols.cancelParked(this.#struct);
-    this.#cancels--;
-    if (this.#isFreeWanted) this.free();
+    await this.#factory.cancelParked(this.#struct, () => {
+      this.#cancels--;
+      if (this.#isFreeWanted) this.free();
+    });
   }
 
   /** A cancelling call is under way off the thread: it must not be used anew. */
@@ -229,7 +262,7 @@ export class Transfer {
     return isKilled ? "cancelled" : "completed";
   }
 
-  /** Ends it without the kernel, which did not give it back. */
+  /** Ends it without the kernel. SAFETY: its handle is closed, so libusb has forgotten it. */
   lose(): void {
     this.isLost = true;
     this.nativeStatus = LIBUSB_TRANSFER.CANCELLED;
@@ -279,7 +312,7 @@ export class Transfer {
   /** Gives the struct back. Twice is a no-op. */
   free(): void {
     assert(this.queue === undefined, "A transfer in flight is not to be freed");
-    if (this.#isFreed || this.isLost) return;
+    if (this.#isFreed) return;
     this.#isFreeWanted = this.isBeingCancelled;
     if (this.#isFreeWanted) return;
     this.#isFreed = true;

@@ -159,6 +159,11 @@ export class TransferRing implements InputRing {
     const { transfer } = slot;
     counters.inFlight--;
     counters.completed++;
+    // It came after the bound of the stop, which told its end.
+    if (this.#state === "ended") {
+      counters.cancelled++;
+      return transfer.free();
+    }
     const { status } = transfer;
     if (this.#state === "running" && status === "completed") {
       this.#offer(slot);
