@@ -26,7 +26,10 @@ import { systemClock } from "./driver/host/system_clock.ts";
 import { systemReader } from "./driver/host/system_reader.ts";
 import { BootMouse } from "./driver/sim/devices/boot_mouse.ts";
 import { CdcAcmEcho } from "./driver/sim/devices/cdc_acm_echo.ts";
-import { MisbehavingInstrument } from "./driver/sim/devices/misbehaving.ts";
+import {
+  MisbehavingInstrument,
+  MISCHIEF_NAMES,
+} from "./driver/sim/devices/misbehaving.ts";
 import { Loopback } from "./driver/sim/devices/loopback.ts";
 import { VirtualMultimeter } from "./driver/sim/devices/multimeter.ts";
 import { SimulatedPort } from "./driver/sim/simulated_port.ts";
@@ -49,7 +52,8 @@ import { showBus } from "./ffi/linux/virtual_bus_simulate.ts";
 
 /** A virtual device, and how to make one. */
 interface DeviceKind extends VirtualDeviceKind {
-  readonly make: () => VirtualDevice;
+  /** `variant` is one of its variants, if it has any. */
+  readonly make: (variant: string | undefined) => VirtualDevice;
 }
 
 const DEVICES: readonly DeviceKind[] = [
@@ -68,7 +72,8 @@ const DEVICES: readonly DeviceKind[] = [
   {
     name: "misbehaving",
     description: "An instrument that breaks USBTMC as field reports tell",
-    make: () => new MisbehavingInstrument(),
+    variants: MISCHIEF_NAMES,
+    make: makeMisbehaving,
   },
   {
     name: "loopback",
@@ -87,6 +92,11 @@ const DEVICES: readonly DeviceKind[] = [
   },
 ];
 
+function makeMisbehaving(variant: string | undefined): VirtualDevice {
+  const mischief = MISCHIEF_NAMES.find((name) => name === variant);
+  return new MisbehavingInstrument(mischief === undefined ? {} : { mischief });
+}
+
 /** Everything commands use that reaches hardware or simulates it. */
 function makeToolbox(): Toolbox {
   return {
@@ -101,14 +111,17 @@ function makeToolbox(): Toolbox {
     launcherUrl: new URL("./ffi/linux/launcher_main.ts", import.meta.url).href,
     system: systemReader(),
     findLibrary,
-    openPort: () => LibusbPort.open(),
+    openPort: (libraryPath) =>
+      LibusbPort.open(libraryPath === undefined ? {} : { libraryPath }),
     startBus,
     sandboxFacts,
   };
 }
 
-function findLibrary(): FoundLibrary {
-  const { path, version, warning, close } = openLibrary();
+function findLibrary(given?: string): FoundLibrary {
+  const { path, version, warning, close } = openLibrary(
+    given === undefined ? {} : { path: given },
+  );
   close();
   return {
     path,
@@ -126,8 +139,9 @@ async function startBus(
     random: seededRandom(crypto.getRandomValues(new Uint32Array(1))[0] ?? 1),
   });
   for (const name of names) {
-    const kind = DEVICES.find((device) => device.name === name);
-    if (kind !== undefined) bus.plug(kind.make());
+    const [base, variant] = name.split(":");
+    const kind = DEVICES.find((device) => device.name === base);
+    if (kind !== undefined) bus.plug(kind.make(variant));
   }
   const port = new SimulatedPort(bus);
   const shown = await showBus(bus, { transport });

@@ -1,6 +1,6 @@
 /**
  * Which device a driver is for, as data, and the text people type for one:
- * `0957:1755`, `0957:1755:MY12345678`.
+ * `0957:1755`, `0957:1755:MY12345678`, `0957:1755@1-4.2`.
  *
  * @module
  */
@@ -40,31 +40,39 @@ export interface DeviceSelector {
   readonly productId: ProductId;
   /** Absent: any. */
   readonly serialNumber?: string;
+  /** Port path as Linux writes it, `1-4.2`; absent: any. */
+  readonly portPath?: string;
 }
 
 /**
- * Reads `VID:PID` or `VID:PID:SERIAL`, hexadecimal ids. The serial number is the
- * rest of the text, colons included.
+ * Reads `VID:PID`, `VID:PID:SERIAL` or `VID:PID@PORT`, hexadecimal ids. The
+ * serial number is the rest of the text, colons included; the port is a path
+ * such as `1-4.2`, for devices whose serial numbers are equal or absent.
  *
- * @throws {SyntaxError} When the text is neither.
+ * @throws {SyntaxError} When the text is none of them.
  */
 export function parseDeviceSelector(text: string): DeviceSelector {
-  const found = /^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?::(.+))?$/s.exec(text);
+  const found = SELECTOR.exec(text);
   if (found === null) {
     throw new SyntaxError(
       `Cannot read ${
         JSON.stringify(text)
-      } as a device: expected VID:PID or VID:PID:SERIAL, ` +
+      } as a device: expected VID:PID, VID:PID:SERIAL or VID:PID@PORT, ` +
         "four hexadecimal digits each, for example 0957:1755",
     );
   }
-  const [, vendor = "", product = "", serialNumber] = found;
+  const [, vendor = "", product = "", serialNumber, portPath] = found;
   return {
     vendorId: vendorId(parseInt(vendor, 16)),
     productId: productId(parseInt(product, 16)),
     ...(serialNumber === undefined ? {} : { serialNumber }),
+    ...(portPath === undefined ? {} : { portPath }),
   };
 }
+
+/** Ids, then a serial number of any letters, or a bus and its ports. */
+const SELECTOR =
+  /^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})(?::(.+)|@(\d+-\d+(?:\.\d+)*))?$/s;
 
 /** `0957:1755@1-4`: the label of a device in messages and logs. */
 export function deviceLabel(device: DeviceInfo): string {

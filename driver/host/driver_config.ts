@@ -5,6 +5,7 @@
  */
 
 import type { Json, LogLevel } from "../driver.ts";
+import type { DeviceIdentity } from "./wire.ts";
 import {
   boolean,
   type Checker,
@@ -32,6 +33,8 @@ export interface DriverConfig {
   /** Where the device is, as the host saw it; an inherited descriptor does not tell. */
   readonly portPath: string;
   readonly busNumber: number;
+  /** The device as lines of the log name it, before it is opened. */
+  readonly device?: Pick<DeviceIdentity, "vid" | "pid" | "path">;
   /** Direct mode: the file to log to. */
   readonly logPath?: string;
   /** Least level of lines in the log. Default `info`. */
@@ -74,6 +77,7 @@ const CONFIG: Checker<DriverConfig> = shape({
   nodePath: text(4096),
   portPath: text(64),
   busNumber: count,
+  device: optional(shape({ vid: text(4), pid: text(4), path: text(64) })),
   logPath: optional(text(4096)),
   logLevel: optional(oneOf("debug", "info", "warn", "error")),
   options: jsonObject,

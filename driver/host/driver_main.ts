@@ -94,6 +94,7 @@ class DriverMain {
         instance: config.instance,
         pid,
         boot: config.boot,
+        ...(config.device === undefined ? {} : { dev: { ...config.device } }),
       },
       ...(config.logLevel === undefined ? {} : { level: config.logLevel }),
     });
@@ -272,6 +273,7 @@ class DriverMain {
       inFlight: beat.transfersInFlight,
       reports,
       dropped: dropped + this.#sender.dropped,
+      logUnwritten: this.#log.unwritten,
       progress,
     });
   }

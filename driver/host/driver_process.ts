@@ -26,6 +26,7 @@ import {
 } from "./exit_class.ts";
 import { FrameSender } from "./frame_sender.ts";
 import { LineSplitter } from "./line_splitter.ts";
+import { parseRefusal } from "./sandbox_policy_failures.ts";
 import {
   decodeDriverFrame,
   type DriverFrame,
@@ -243,11 +244,14 @@ export class DriverProcess {
       sent: this.#sent,
       wasReady,
     });
+    // Before READY only the launcher speaks there; a refusal has its reason.
+    const refusal = wasReady ? undefined : parseRefusal(stderrTail);
     return {
       exitClass,
       code: status.code,
       signal,
-      message: this.#exit?.message ?? EXIT_SENTENCES[exitClass],
+      message: this.#exit?.message ?? refusal?.message ??
+        EXIT_SENTENCES[exitClass],
       failure: this.#exit?.failure,
       stderrTail,
       wasReady,

@@ -11,16 +11,27 @@ import type { DeviceInfo } from "../port.ts";
 import { hex } from "../usb.ts";
 import type { DeviceIdentity, WireFailure } from "./wire.ts";
 
-/** A device as frames name it. An inherited descriptor knows no port path: then its node stands for it. */
+/** A device as every line of a log names it. An inherited descriptor knows no port path: then its node stands for it. */
+export function deviceIds(
+  info: Pick<DeviceInfo, "descriptor" | "portPath">,
+  nodePath: string,
+): Pick<DeviceIdentity, "vid" | "pid" | "path"> {
+  const { descriptor, portPath } = info;
+  return {
+    vid: hex(descriptor.vendorId, 4).slice(2),
+    pid: hex(descriptor.productId, 4).slice(2),
+    path: portPath === "" ? nodePath.slice(0, 64) : portPath,
+  };
+}
+
+/** A device as frames name it. */
 export function deviceIdentity(
   info: DeviceInfo,
   nodePath: string,
 ): DeviceIdentity {
-  const { descriptor, serialNumber, product } = info;
+  const { serialNumber, product } = info;
   return {
-    vid: hex(descriptor.vendorId, 4).slice(2),
-    pid: hex(descriptor.productId, 4).slice(2),
-    path: info.portPath === "" ? nodePath.slice(0, 64) : info.portPath,
+    ...deviceIds(info, nodePath),
     ...(serialNumber === undefined ? {} : { serial: serialNumber }),
     ...(product === undefined ? {} : { product }),
   };

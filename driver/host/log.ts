@@ -108,6 +108,14 @@ export class Log {
     };
   }
 
+  /** Lines that are not where they belong: waiting for the sink, or lost. */
+  get unwritten(): number {
+    return LEVELS.reduce(
+      (sum, level) => sum + this.#dropped[level],
+      this.#queue.length,
+    );
+  }
+
   /** Adds to the fields of every later line, `dev` for instance. */
   addBase(fields: LogFields): void {
     this.#base = { ...this.#base, ...fields };

@@ -7,6 +7,7 @@
 
 import { parseDeviceSelector } from "../match.ts";
 import {
+  type ExpectedDevice,
   interfaceMask,
   type SandboxPolicy,
   sandboxPolicy,
@@ -86,7 +87,7 @@ export function parseLauncherArguments(
   const values = readOptions(args.slice(0, separator));
   return sandboxPolicy({
     nodePath: needed(values, "device"),
-    expect: parseDeviceSelector(needed(values, "expect")),
+    expect: readExpected(needed(values, "expect")),
     logPath: needed(values, "log"),
     interfaces: readMask(needed(values, "interfaces")),
     kernelDriver: values.has("detach") ? "detach" : "refuse",
@@ -102,6 +103,15 @@ export function parseLauncherArguments(
     ...readProcess(values),
     ...readVirtualBus(values),
   });
+}
+
+/** A port says where a device is, which a descriptor cannot be asked. */
+function readExpected(text: string): ExpectedDevice {
+  const { portPath, ...expected } = parseDeviceSelector(text);
+  if (portPath === undefined) return expected;
+  throw new SyntaxError(
+    `Cannot use ${text} as the device that is expected: name no port`,
+  );
 }
 
 function readOptions(args: readonly string[]): Map<string, string> {

@@ -112,6 +112,8 @@ export interface HeartbeatFrame {
   readonly reports: number;
   /** Reports and events dropped since the start, each counted once. */
   readonly dropped: number;
+  /** Lines of the log that are not on the disk: waiting for it, or lost. */
+  readonly logUnwritten?: number;
   /** Grows while a long operation gets on. */
   readonly progress: number;
 }
@@ -291,6 +293,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
     inFlight: count,
     reports: count,
     dropped: count,
+    logUnwritten: optional(count),
     progress: count,
   }),
   log: shape({

@@ -1,28 +1,19 @@
 /** Everything that can be typed or found wrong: one clear sentence, the right code, nothing left claimed. */
 
-import {
-  assert,
-  assertEquals,
-  assertStringIncludes,
-} from "../../driver/std.ts";
+import { assertEquals, assertStringIncludes } from "../../driver/std.ts";
+import type { Toolbox } from "../../driver/host/cli/toolbox.ts";
 import { UsbError } from "../../driver/errors.ts";
 import { call, fakeDevice, fakeSystem, fakeToolbox } from "./fake_parts.ts";
+import { assertRefused, NODE, OPEN } from "./refused.ts";
 import { driverspace, Folder, HAS_NOTIFY, HAS_PRELOAD } from "./spawned.ts";
 
-const NODE = "/dev/bus/usb/001/007";
-const OPEN = fakeSystem({ [NODE]: { uid: 1000, gid: 0, mode: 0o600 } });
-
-/** A call that must fail: code, and what its sentence says. */
-async function refused(
+function refused(
   args: readonly string[],
   code: number,
   text: string,
-  toolbox = fakeToolbox({ system: OPEN }),
+  toolbox?: Toolbox,
 ): Promise<void> {
-  const result = await call(args, toolbox);
-  assertEquals(result.code, code, result.err);
-  assertStringIncludes(result.err, text);
-  assert(!result.err.includes("    at "), "A person sees no stack");
+  return assertRefused(args, { code, text, ...(toolbox && { toolbox }) });
 }
 
 Deno.test("run without a device, or with two kinds, ends with 2", async () => {
@@ -99,21 +90,6 @@ Deno.test("A wrong option of the driver ends with 78 and names it", async () => 
   );
 });
 
-Deno.test("A log that cannot be written ends with 73 before anything is opened", async () => {
-  using folder = new Folder();
-  const device = ["--device", "0957:1755"];
-  await refused(
-    ["run", "usbtmc", ...device, "--log", folder.path],
-    73,
-    "it is a directory",
-  );
-  await refused(
-    ["run", "usbtmc", ...device, "--log", `${folder.path}/no/a.log`],
-    73,
-    "its folder does not exist",
-  );
-});
-
 Deno.test("No such device ends with 69", async () => {
   using folder = new Folder();
   const log = ["--log", `${folder.path}/a.log`, "--direct"];
@@ -139,6 +115,34 @@ Deno.test("Two devices that fit end with 69 and name both with their serial numb
     "2 devices fit driver usbtmc: 0957:1755@1-4 (MY47000001), 0957:1755@1-5 (MY47000002)",
     fakeToolbox({ devices, system: OPEN }),
   );
+});
+
+Deno.test("Two devices with one serial number are told apart by their ports", async () => {
+  using folder = new Folder();
+  const system = fakeSystem({ [NODE]: { uid: 0, gid: 0, mode: 0o664 } });
+  const devices = [
+    fakeDevice(),
+    fakeDevice({ portPath: "1-5", id: "1-5#8" }),
+  ];
+  const toolbox = fakeToolbox({ devices, system });
+  const args = (device: string): string[] => [
+    ...["run", "usbtmc", "--device", device, "--direct"],
+    ...["--log", `${folder.path}/a.log`],
+  ];
+  await refused(
+    args("0957:1755:MY47000001"),
+    69,
+    "by its port: --device 0957:1755@1-4",
+    toolbox,
+  );
+  // The one that was named is taken: what is in the way now is its node.
+  await refused(
+    args("0957:1755@1-5"),
+    77,
+    "Cannot open 0957:1755@1-5",
+    toolbox,
+  );
+  await refused(args("0957:1755@1-6"), 69, "no device 0957:1755@1-6", toolbox);
 });
 
 Deno.test("A device that the driver is not for ends with 78", async () => {
@@ -195,6 +199,56 @@ Deno.test("A missing and an outdated libusb end with 72", async () => {
       }),
     );
   }
+});
+
+Deno.test("The libusb that was named is used, and no other", async () => {
+  using folder = new Folder();
+  const given: (string | undefined)[] = [];
+  const toolbox = fakeToolbox({
+    tools: {
+      findLibrary: (path) => {
+        given.push(path);
+        throw new UsbError({
+          code: "library",
+          operation: `open ${path}`,
+          reason: "file too short",
+        });
+      },
+      openPort: (path) => {
+        given.push(path);
+        return Promise.reject(
+          new UsbError({ code: "library", operation: "list", reason: "no" }),
+        );
+      },
+    },
+  });
+  const library = ["--library", "/opt/x/../libusb.so"];
+  const device = ["--device", "0957:1755", "--log", `${folder.path}/a.log`];
+  await refused(["run", "usbtmc", ...device, ...library], 72, "", toolbox);
+  await refused(
+    ["call", "usbtmc", "*IDN?", ...device, ...library],
+    72,
+    "",
+    toolbox,
+  );
+  await refused(["list", ...library], 72, "", toolbox);
+  await call(["doctor", ...library], toolbox);
+  assertEquals(new Set(given), new Set(["/opt/libusb.so"]));
+});
+
+Deno.test("A program that is not there, or cannot be run, ends as in a shell", {
+  ignore: !HAS_PRELOAD,
+}, async () => {
+  using folder = new Folder();
+  const absent = await driverspace([
+    ...["simulate", "multimeter", "--", "no-such-program"],
+  ]);
+  assertEquals(absent.code, 127, absent.err);
+  assertStringIncludes(absent.err, "Install it, or give its path behind --");
+  const file = `${folder.path}/file`;
+  Deno.writeTextFileSync(file, "");
+  const plain = await driverspace(["simulate", "multimeter", "--", file]);
+  assertEquals(plain.code, 126, plain.err);
 });
 
 Deno.test("An unknown profile, log level, transport and time end with 2", async () => {

@@ -22,6 +22,7 @@ interface LogLine {
   readonly seq: number;
   readonly ts: string;
   readonly class?: string;
+  readonly dev?: { readonly vid: string; readonly pid: string };
   readonly "safe_state"?: string;
 }
 
@@ -38,6 +39,7 @@ function checkedLog(path: string): LogLine[] {
     const next = (counts.get(line.instance) ?? 0) + 1;
     assertEquals(line.seq, next, JSON.stringify(line));
     counts.set(line.instance, next);
+    assertEquals(line.dev?.vid, "1209", `Each line names its device: ${text}`);
   }
   return lines;
 }
@@ -92,6 +94,22 @@ Deno.test("run --json prints one JSON object a line", PRELOAD, async () => {
     assert(types.includes(type), `${type} is missing in ${types}`);
   }
 });
+
+Deno.test(
+  "What is set goes over what a virtual device suggests, and the rest of it stays",
+  PRELOAD,
+  async () => {
+    using folder = new Folder();
+    const { code, out } = await driverspace([
+      ...["run", "usbtmc", "--virtual", "multimeter", "--direct"],
+      ...["--for", "3s", "--log", `${folder.path}/a.log`],
+      ...["--set", "poll-interval-ms=100"],
+    ]);
+    assertEquals(code, 0);
+    assertStringIncludes(out, "poll-interval-ms=100");
+    assertMatch(out, /reading -?\d+(\.\d+)? V/);
+  },
+);
 
 Deno.test(
   "Ctrl-C stops a run in order: safe state, drain, release, exit 0",

@@ -66,6 +66,19 @@ Deno.test("A library that is none is refused with its path", () => {
   );
 });
 
+Deno.test("A file that is no library is refused in the loader's words, said once", () => {
+  const path = Deno.makeTempFileSync({ suffix: ".so.0" });
+  try {
+    assertRefused(
+      () => openLibrary({ path }),
+      "library",
+      `Cannot open ${path}: ${path}: file too short. Install`,
+    );
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
 Deno.test("The library is found, bound, and says its version", () => {
   const library = openLibrary();
   try {

@@ -9,27 +9,33 @@ import type { CliIo, Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { deviceRows } from "./list_command.ts";
 import { printJson } from "./output.ts";
+import { LIBRARY_FLAG, libraryOf } from "./run_plan.ts";
 import { harmless } from "./text.ts";
 
 /** The command. */
 export const doctorCommand: Command = {
   name: "doctor",
   summary: "Check this machine, and say the next step for what is missing",
-  usage: "[--json]",
+  usage: "[--json] [--library PATH]",
   details: "Ends with 0 when nothing stops a driver from running, else 1. " +
     "Opens no device and changes nothing.",
-  flags: { json: { description: "One JSON array of checks for machines" } },
+  flags: {
+    json: { description: "One JSON array of checks for machines" },
+    ...LIBRARY_FLAG,
+  },
   examples: ["driverspace doctor", "driverspace doctor --json"],
   positionals: [0, 0],
   run: doctor,
 };
 
-async function doctor({ io, toolbox, has }: CommandCall): Promise<ExitCode> {
+async function doctor(call: CommandCall): Promise<ExitCode> {
+  const { io, toolbox, has } = call;
+  const library = libraryOf(call);
   const checks = await examine({
     system: toolbox.system,
     denoVersion: Deno.version.deno,
-    findLibrary: () => toolbox.findLibrary(),
-    devices: () => deviceRows(toolbox),
+    findLibrary: () => toolbox.findLibrary(library),
+    devices: () => deviceRows(toolbox, library),
     sandboxFacts: () => toolbox.sandboxFacts(),
   });
   if (has("json")) printJson(io, checks);

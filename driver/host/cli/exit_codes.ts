@@ -31,6 +31,10 @@ export const EXIT = {
   permission: 77,
   /** EX_CONFIG. */
   config: 78,
+  /** As shells say of a program that is there and cannot be run. */
+  cannotExecute: 126,
+  /** As shells say of a program that is not there. */
+  noProgram: 127,
   /** 128 and SIGINT's number: a second Ctrl-C. */
   interrupted: 130,
 } as const;
@@ -52,6 +56,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   76: "The device broke its protocol",
   77: "Permission: the node, the runtime's flags, or the sandbox refused",
   78: "Configuration: unknown driver or device, wrong option",
+  126: "simulate: the program cannot be run",
+  127: "simulate: there is no such program",
   130: "Interrupted a second time and killed",
 };
 

@@ -23,6 +23,8 @@ import {
   type ChosenDriver,
   type DeviceChoice,
   DRIVER_FLAGS,
+  LIBRARY_FLAG,
+  libraryOf,
   pickDevice,
 } from "./run_plan.ts";
 import { configFor } from "./run_start.ts";
@@ -32,13 +34,14 @@ import type { Toolbox } from "./toolbox.ts";
 const CHOICE_FLAGS = {
   device: DRIVER_FLAGS["device"] ?? { description: "" },
   virtual: DRIVER_FLAGS["virtual"] ?? { description: "" },
+  ...LIBRARY_FLAG,
 };
 
 /** `driverspace explain`. */
 export const explainCommand: Command = {
   name: "explain",
   summary: "Say what a driver matches, and every right it will have and why",
-  usage: "DRIVER [--device VID:PID[:SERIAL] | --virtual NAME] [--json]",
+  usage: "DRIVER [--device VID:PID[:SERIAL|@PORT] | --virtual NAME] [--json]",
   details: "Without a device: which devices on the bus it is for. With one: " +
     "each descriptor, interface, USB request, path and system call that the " +
     "sandbox leaves it, which layers hold on this machine, and what none of " +
@@ -61,7 +64,8 @@ export const explainCommand: Command = {
 export const permissionsCommand: Command = {
   name: "permissions",
   summary: "Print the exact Deno permissions of a driver in direct mode",
-  usage: "DRIVER (--device VID:PID[:SERIAL] | --virtual NAME) [--log PATH]",
+  usage:
+    "DRIVER (--device VID:PID[:SERIAL|@PORT] | --virtual NAME) [--log PATH]",
   details: "They state intent and hold JavaScript; they confine no native " +
     "code. The sandbox does: run without --direct.",
   flags: {
@@ -81,7 +85,7 @@ async function explain(call: CommandCall): Promise<ExitCode> {
     call.value("virtual") !== undefined;
   if (!isNamed) return await explainMatches(call, driver);
   const choice = chooseDevice(call);
-  const device = await findDevice(toolbox, driver, choice);
+  const device = await findDevice(call, driver, choice);
   const policy = policyOf({
     manifest: driver.manifest,
     device,
@@ -95,7 +99,7 @@ async function explain(call: CommandCall): Promise<ExitCode> {
         logPath: "",
       },
       device,
-      library: toolbox.findLibrary(),
+      library: toolbox.findLibrary(libraryOf(call)),
       options: {},
       isDirect: false,
     }),
@@ -118,11 +122,14 @@ async function explain(call: CommandCall): Promise<ExitCode> {
 }
 
 async function explainMatches(
-  { toolbox, io, has }: CommandCall,
+  call: CommandCall,
   driver: ChosenDriver,
 ): Promise<ExitCode> {
+  const { toolbox, io, has } = call;
   const { manifest } = driver;
-  const devices = (await connectedDevices(toolbox)).map((device) => ({
+  const devices = (await connectedDevices(toolbox, libraryOf(call))).map((
+    device,
+  ) => ({
     device: deviceLabel(device),
     product: device.product ?? null,
     matches: manifest.match.some((match) => matches(device, match)),
@@ -185,9 +192,9 @@ function explanationText(
 async function permissions(call: CommandCall): Promise<ExitCode> {
   const { toolbox, io } = call;
   const driver = await chooseDriver(toolbox, call.positionals[0] ?? "");
-  const device = await findDevice(toolbox, driver, chooseDevice(call));
+  const device = await findDevice(call, driver, chooseDevice(call));
   const flags = directFlags({
-    library: toolbox.findLibrary().path,
+    library: toolbox.findLibrary(libraryOf(call)).path,
     nodePath: device.nodePath ?? "",
     logPath: call.value("log"),
   });
@@ -202,13 +209,14 @@ async function permissions(call: CommandCall): Promise<ExitCode> {
 }
 
 async function findDevice(
-  toolbox: Toolbox,
+  call: CommandCall,
   driver: ChosenDriver,
   choice: DeviceChoice,
 ): Promise<DeviceInfo> {
+  const { toolbox } = call;
   const devices = choice.kind === "virtual"
     ? await virtualDevices(toolbox, choice.name)
-    : await connectedDevices(toolbox);
+    : await connectedDevices(toolbox, libraryOf(call));
   const device = pickDevice({ driver, choice }, devices);
   if (device === undefined) throw absentError(choice);
   return device;

@@ -10,6 +10,7 @@ import { readUsbNames } from "../usb_ids.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { printJson } from "./output.ts";
+import { LIBRARY_FLAG, libraryOf } from "./run_plan.ts";
 import { columns, harmless } from "./text.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -17,11 +18,12 @@ import type { Toolbox } from "./toolbox.ts";
 export const listCommand: Command = {
   name: "list",
   summary: "Show the devices on the bus, their driver, and what is in the way",
-  usage: "[--json]",
+  usage: "[--json] [--library PATH]",
   details: "Opens no device, so that a busy or failing one is shown as well. " +
     "Names come from the device, else from usb.ids where it is installed.",
   flags: {
     json: { description: "One JSON array for machines" },
+    ...LIBRARY_FLAG,
   },
   examples: ["driverspace list", "driverspace list --json"],
   positionals: [0, 0],
@@ -29,8 +31,11 @@ export const listCommand: Command = {
 };
 
 /** Every device as a row, hubs left out. */
-export async function deviceRows(toolbox: Toolbox): Promise<DeviceRow[]> {
-  return (await connectedDevices(toolbox)).map((device) =>
+export async function deviceRows(
+  toolbox: Toolbox,
+  libraryPath?: string,
+): Promise<DeviceRow[]> {
+  return (await connectedDevices(toolbox, libraryPath)).map((device) =>
     deviceRow(device, {
       names: readUsbNames(),
       drivers: toolbox.drivers.map((bundled) => bundled.driver),
@@ -42,13 +47,15 @@ export async function deviceRows(toolbox: Toolbox): Promise<DeviceRow[]> {
 /** Every device, hubs left out. @throws {UsbError} `library`. */
 export async function connectedDevices(
   toolbox: Toolbox,
+  libraryPath?: string,
 ): Promise<readonly DeviceInfo[]> {
-  await using port = await toolbox.openPort();
+  await using port = await toolbox.openPort(libraryPath);
   return await port.devices();
 }
 
-async function list({ io, toolbox, has }: CommandCall): Promise<ExitCode> {
-  const rows = await deviceRows(toolbox);
+async function list(call: CommandCall): Promise<ExitCode> {
+  const { io, toolbox, has } = call;
+  const rows = await deviceRows(toolbox, libraryOf(call));
   if (has("json")) printJson(io, rows.map(jsonRow));
   else io.out(table(rows));
   return EXIT.done;

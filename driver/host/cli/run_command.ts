@@ -18,7 +18,7 @@ import {
   isUsbErrorCode,
 } from "./exit_codes.ts";
 import { openRunLog, type RunLog } from "./run_log.ts";
-import { type RunOutput, runOutput } from "./run_output.ts";
+import { type RunOutput, runOutput, tellFailure } from "./run_output.ts";
 import {
   absentError,
   DRIVER_FLAGS,
@@ -33,7 +33,8 @@ import { parseDuration } from "./text.ts";
 export const runCommand: Command = {
   name: "run",
   summary: "Run a driver with a device, sandboxed, until Ctrl-C",
-  usage: "DRIVER (--device VID:PID[:SERIAL] | --virtual NAME) [--log PATH]",
+  usage:
+    "DRIVER (--device VID:PID[:SERIAL|@PORT] | --virtual NAME) [--log PATH]",
   details: "DRIVER is a name (driverspace drivers) or a path such as " +
     "./my_driver.ts. The driver runs in a process of its own that holds one " +
     "device and one log, follows the device over unplug and replug, and is " +
@@ -69,7 +70,17 @@ export const runCommand: Command = {
   run,
 };
 
+/** With `--json` a failure is told where a machine reads, and on stderr for people. */
 async function run(call: CommandCall): Promise<ExitCode> {
+  try {
+    return await follow(call);
+  } catch (error) {
+    if (call.has("json")) tellFailure(call.io, error);
+    throw error;
+  }
+}
+
+async function follow(call: CommandCall): Promise<ExitCode> {
   const { io } = call;
   const forMs = durationOf(call);
   const logLevel = logLevelOf(call);
@@ -114,7 +125,11 @@ function makeRunner(parts: RunnerParts): DriverRunner {
   return new DriverRunner({
     clock,
     random,
-    find: () => started.find(),
+    find: async () => {
+      const device = await started.find();
+      if (device !== undefined) log.device(device);
+      return device;
+    },
     spawn: (device) => started.spawn(device),
     refusal: (ready) => started.refusal(ready),
     isPatient: call.has("wait"),
@@ -172,7 +187,10 @@ function conclude(outcome: RunnerOutcome, plan: RunPlan): ExitCode {
 export function endError(name: string, end: DriverProcessEnd): CliError {
   const refusal = parseRefusal(end.stderrTail);
   const code = end.failure?.code;
-  const exitCode = code !== undefined && isUsbErrorCode(code)
+  const isLog = refusal?.refusal.startsWith("log-") === true;
+  const exitCode = isLog
+    ? EXIT.cannotCreateLog
+    : code !== undefined && isUsbErrorCode(code)
     ? exitCodeOfUsbError(code)
     : exitCodeOfClass(end.exitClass);
   const message = refusal?.message ?? end.message;

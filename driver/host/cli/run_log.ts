@@ -5,9 +5,13 @@
  * @module
  */
 
+import type { Json } from "../../driver.ts";
 import type { Clock } from "../../loop/clock.ts";
+import type { DeviceSelector } from "../../match.ts";
+import type { DeviceInfo } from "../../port.ts";
 import type { DriverProcessEnd } from "../driver_process.ts";
 import type { RunnerState } from "../driver_runner.ts";
+import { deviceIds } from "../driver_words.ts";
 import { Log } from "../log.ts";
 import { FileSink } from "../log_sink.ts";
 import type { RunPlan } from "./run_plan.ts";
@@ -15,6 +19,8 @@ import { bootId } from "./run_start.ts";
 
 /** Lines of the host. */
 export interface RunLog extends Disposable {
+  /** Names the device in every later line. */
+  device(device: DeviceInfo): void;
   state(state: RunnerState, cause: string | undefined): void;
   end(end: DriverProcessEnd): void;
 }
@@ -30,9 +36,14 @@ export function openRunLog(plan: RunPlan, clock: Clock): RunLog {
       instance: "host",
       pid: Deno.pid,
       boot: bootId(),
+      ...(plan.choice.kind === "device"
+        ? { dev: idsOf(plan.choice.selector) }
+        : {}),
     },
   });
   return {
+    device: (device) =>
+      log.addBase({ dev: deviceIds(device, device.nodePath ?? "") }),
     state: (state, cause) =>
       log.record("info", "host.state", cause ?? state, { state }),
     end: (end) => {
@@ -55,5 +66,16 @@ export function openRunLog(plan: RunPlan, clock: Clock): RunLog {
       log.close();
       file[Symbol.dispose]();
     },
+  };
+}
+
+/** What is known of a device that is not there yet. */
+function idsOf(selector: DeviceSelector): Record<string, Json> {
+  const { vendorId, productId, portPath } = selector;
+  const id = (value: number): string => value.toString(16).padStart(4, "0");
+  return {
+    vid: id(vendorId),
+    pid: id(productId),
+    ...(portPath === undefined ? {} : { path: portPath }),
   };
 }

@@ -9,7 +9,9 @@ import type { Timer } from "../../loop/clock.ts";
 import type { DriverProcessEnd } from "../driver_process.ts";
 import type { RunnerState } from "../driver_runner.ts";
 import type { DriverFrame } from "../wire.ts";
+import { UsbError } from "../../errors.ts";
 import type { CliIo } from "./command.ts";
+import { CliError, exitCodeOfUsbError } from "./exit_codes.ts";
 import type { RunStatus } from "./run_status.ts";
 import {
   deviceText,
@@ -119,6 +121,7 @@ class LineOutput implements RunOutput {
   readonly #status: RunStatus;
   readonly #shownAtMs = new Map<string, number>();
   #summaryAtMs: number;
+  #hasToldLog = false;
 
   constructor(io: CliIo, status: RunStatus) {
     this.#io = io;
@@ -146,6 +149,7 @@ class LineOutput implements RunOutput {
         this.#line(`${frame.level} ${harmless(frame.message, 2_000)}`);
         break;
       case "heartbeat":
+        this.#tellLog();
         this.#summary();
         break;
     }
@@ -172,6 +176,13 @@ class LineOutput implements RunOutput {
     this.#line(eventLine({ name: frame.event, data: frame.data }));
   }
 
+  /** Once: a driver does not stop for its log, and a person should know. */
+  #tellLog(): void {
+    if (this.#hasToldLog || this.#status.logUnwritten === 0) return;
+    this.#hasToldLog = true;
+    this.#line("warn The log cannot be written; the driver goes on");
+  }
+
   #summary(): void {
     const nowMs = this.#io.clock.nowMs();
     if (nowMs - this.#summaryAtMs < SUMMARY_INTERVAL_MS) return;
@@ -193,8 +204,29 @@ export function summaryText(status: RunStatus): string {
     (rate === undefined ? "" : ` (${rate.toFixed(1)}/s)`),
     `queue ${status.queueDepth}`,
     `dropped ${status.beat?.dropped ?? 0}`,
+    ...(status.logUnwritten === 0
+      ? []
+      : [`log lines not written ${status.logUnwritten}`]),
     `restarts ${Math.max(status.starts - 1, 0)}`,
   ].join(", ");
+}
+
+/** The last line of a run that failed, for machines. */
+export function tellFailure(io: CliIo, error: unknown): void {
+  if (!(error instanceof CliError) && !(error instanceof UsbError)) return;
+  const { message, advice } = error;
+  const code = error instanceof CliError
+    ? error.code
+    : exitCodeOfUsbError(error.code);
+  io.out(`${
+    JSON.stringify({
+      ts: new Date(io.clock.wallMs()).toISOString(),
+      type: "error",
+      exit_code: code,
+      message,
+      ...(advice === undefined ? {} : { advice }),
+    })
+  }\n`);
 }
 
 /** One JSON object a line: what frames say, with a time. Names in snake_case. */
@@ -229,6 +261,7 @@ class JsonOutput implements RunOutput {
           in_flight: frame.inFlight,
           reports: frame.reports,
           dropped: frame.dropped,
+          log_unwritten: frame.logUnwritten ?? 0,
         });
         return;
       default:
@@ -256,6 +289,7 @@ class JsonOutput implements RunOutput {
       events: this.#status.eventCount,
       reports: this.#status.reports,
       starts: this.#status.starts,
+      log_unwritten: this.#status.logUnwritten,
     });
   }
 

@@ -15,9 +15,10 @@ import {
 } from "../../match.ts";
 import type { DeviceInfo } from "../../port.ts";
 import { DriverModuleError, loadManifest } from "../load_manifest.ts";
+import { checkLogPlace } from "../log_place.ts";
 import { LogFileError, prepareLogFile } from "../log_rotation.ts";
 import { type DriverManifest, manifestOf } from "../manifest.ts";
-import { logFolder } from "../own_folders.ts";
+import { cacheFolder, logFolder } from "../own_folders.ts";
 import { parseParameters } from "../parameters.ts";
 import type { CommandCall, FlagSpec } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
@@ -25,11 +26,16 @@ import { suggestion } from "./suggest.ts";
 import { harmless } from "./text.ts";
 import type { Toolbox } from "./toolbox.ts";
 
+/** For whoever has a libusb where nobody would look for it. */
+export const LIBRARY_FLAG: Readonly<Record<"library", FlagSpec>> = {
+  library: { description: "Use this libusb and no other", value: "PATH" },
+};
+
 /** Flags of every command that starts a driver. */
 export const DRIVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
   device: {
-    description: "Drive this device; SERIAL where several are alike",
-    value: "VID:PID[:SERIAL]",
+    description: "Drive this device; SERIAL or @PORT where several are alike",
+    value: "VID:PID[:SERIAL|@PORT]",
   },
   virtual: {
     description: "Drive a virtual device, no hardware needed",
@@ -47,6 +53,7 @@ export const DRIVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
     description: "Sandbox profile: default, or jitless (tighter and slower)",
     value: "NAME",
   },
+  ...LIBRARY_FLAG,
 };
 
 /** A driver that can be run. */
@@ -69,6 +76,8 @@ export interface RunPlan {
   readonly profile: "default" | "jitless";
   /** Absolute. */
   readonly logPath: string;
+  /** Absolute; absent: the one that is found. */
+  readonly libraryPath?: string;
 }
 
 /**
@@ -86,14 +95,22 @@ export async function planRun(
   const texts = options.takesSuggestions
     ? optionTexts(call, driver, choice)
     : call.values("set");
+  const libraryPath = libraryOf(call);
   return {
     driver,
     choice,
     options: readOptions(driver.manifest, texts),
     isDirect: call.has("direct"),
     profile,
-    logPath: prepareLog(call.value("log"), driver.manifest.name),
+    logPath: prepareLog(call, driver.manifest.name),
+    ...(libraryPath === undefined ? {} : { libraryPath }),
   };
+}
+
+/** The libusb that was named, absolute; `undefined` where none was. */
+export function libraryOf({ value }: CommandCall): string | undefined {
+  const path = value("library");
+  return path === undefined ? undefined : absolutePath(path);
 }
 
 /**
@@ -182,18 +199,25 @@ export function parameterError(
   return isWrong ? new CliError(code, error.message) : error;
 }
 
-/** What was set, else what a virtual device suggests to be shown off with. */
+/** What was set, over what a virtual device suggests to be shown off with. */
 function optionTexts(
   call: CommandCall,
   driver: ChosenDriver,
   choice: DeviceChoice,
 ): readonly string[] {
   const given = call.values("set");
-  if (given.length > 0 || choice.kind === "device") return given;
+  if (choice.kind === "device") return given;
   const kind = call.toolbox.virtualDevices.find(({ name }) =>
-    name === choice.name
+    name === baseName(choice.name)
   );
-  return kind?.suggests?.[driver.manifest.name] ?? [];
+  const isSet = (text: string): boolean =>
+    given.some((other) => baseName(other, "=") === baseName(text, "="));
+  const suggested = kind?.suggests?.[driver.manifest.name] ?? [];
+  return [...suggested.filter((text) => !isSet(text)), ...given];
+}
+
+function baseName(text: string, separator = ":"): string {
+  return text.split(separator)[0] ?? text;
 }
 
 /** @throws {CliError} `usage` or `config`. */
@@ -223,11 +247,26 @@ export function chooseDevice({ value, toolbox }: CommandCall): DeviceChoice {
 /** @throws {CliError} `config`, with a suggestion. */
 export function checkVirtualName(toolbox: Toolbox, name: string): void {
   const names = toolbox.virtualDevices.map((kind) => kind.name);
-  if (names.includes(name)) return;
+  const [base = "", ...rest] = name.split(":");
+  const kind = toolbox.virtualDevices.find((entry) => entry.name === base);
+  if (kind === undefined) {
+    throw new CliError(
+      EXIT.config,
+      `There is no virtual device ${quote(base)}.${suggestion(base, names)}`,
+      `Virtual devices: ${names.join(", ")}`,
+    );
+  }
+  const variant = rest.join(":");
+  const { variants = [] } = kind;
+  if (rest.length === 0 || variants.includes(variant)) return;
   throw new CliError(
     EXIT.config,
-    `There is no virtual device ${quote(name)}.${suggestion(name, names)}`,
-    `Virtual devices: ${names.join(", ")}`,
+    `There is no ${base} of the kind ${quote(variant)}.${
+      suggestion(variant, variants)
+    }`,
+    variants.length === 0
+      ? `There is one kind: --virtual ${base}`
+      : `Kinds of ${base}: ${variants.join(", ")}`,
   );
 }
 
@@ -255,9 +294,13 @@ async function loadDriver(text: string): Promise<ChosenDriver> {
   }
 }
 
-function prepareLog(path: string | undefined, name: string): string {
+function prepareLog({ value, has }: CommandCall, name: string): string {
   try {
-    const absolute = absolutePath(path ?? ownLog(name));
+    const absolute = absolutePath(value("log") ?? ownLog(name));
+    // What the launcher would refuse is refused before a file is made.
+    if (!has("direct")) {
+      checkLogPlace(absolute, [Deno.execPath(), `${cacheFolder()}/driver`]);
+    }
     prepareLogFile(absolute);
     return absolute;
   } catch (error) {
@@ -299,19 +342,27 @@ function severalFit(
       ? deviceLabel(device)
       : `${deviceLabel(device)} (${harmless(serial, 40)})`;
   });
+  const serials = devices.map(({ serialNumber }) => serialNumber);
+  const isDistinct = !serials.includes(undefined) &&
+    new Set(serials).size === serials.length;
+  const [first] = devices;
   return new CliError(
     EXIT.unavailable,
     `${devices.length} devices fit driver ${manifest.name}: ${
       names.join(", ")
     }`,
-    "Name one of them by its serial number: --device VID:PID:SERIAL",
+    isDistinct || first === undefined
+      ? "Name one of them by its serial number: --device VID:PID:SERIAL"
+      : "Their serial numbers do not tell them apart. Name one of them by " +
+        `its port: --device ${deviceLabel(first)}`,
   );
 }
 
 function describeSelector(selector: DeviceSelector): string {
   const hex = (id: number): string => id.toString(16).padStart(4, "0");
   const ids = `${hex(selector.vendorId)}:${hex(selector.productId)}`;
-  const { serialNumber } = selector;
+  const { serialNumber, portPath } = selector;
+  if (portPath !== undefined) return `${ids}@${portPath}`;
   return serialNumber === undefined ? ids : `${ids}:${harmless(serialNumber)}`;
 }
 

@@ -11,6 +11,7 @@ import type { DeviceInfo, UsbPort } from "../../port.ts";
 import { formatIds } from "../../usb.ts";
 import { type ClientProcess, spawnClient } from "../client_process.ts";
 import type { DriverConfig } from "../driver_config.ts";
+import { deviceIds } from "../driver_words.ts";
 import { accessProblem } from "../node_access.ts";
 import type { ReadyFrame } from "../wire.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
@@ -53,7 +54,7 @@ export async function startRun(
   toolbox: Toolbox,
   options: StartOptions = {},
 ): Promise<StartedRun> {
-  const library = toolbox.findLibrary();
+  const library = toolbox.findLibrary(plan.libraryPath);
   const source = plan.choice.kind === "virtual"
     ? await openBus(plan, plan.choice.name, toolbox)
     : await openPort(plan, toolbox);
@@ -118,7 +119,7 @@ async function chooseWay(
 }
 
 async function openPort(plan: RunPlan, toolbox: Toolbox): Promise<Source> {
-  const port = await toolbox.openPort();
+  const port = await toolbox.openPort(plan.libraryPath);
   return { port, isDirect: plan.isDirect, note: "" };
 }
 
@@ -174,6 +175,7 @@ export function configFor(parts: ConfigParts): DriverConfig {
     nodePath: device.nodePath ?? "",
     portPath: device.portPath,
     busNumber: device.busNumber,
+    device: deviceIds(device, device.nodePath ?? ""),
     options: plan.options,
     ...(isDirect ? { logPath: plan.logPath } : {}),
     ...(allowExcess === undefined ? {} : { allowExcess }),

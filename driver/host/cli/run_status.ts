@@ -45,6 +45,7 @@ export class RunStatus {
   readonly #samples: Sample[] = [];
   #eventCount = 0;
   #reportsBefore = 0;
+  #logUnwrittenBefore = 0;
 
   /** `driver` is its name. */
   constructor(driver: string) {
@@ -64,6 +65,11 @@ export class RunStatus {
   /** Reports of all processes so far: what interrupt and other standing inputs gave. */
   get reports(): number {
     return this.#reportsBefore + (this.beat?.reports ?? 0);
+  }
+
+  /** Lines of the driver's log that are not on the disk, as far as is known. */
+  get logUnwritten(): number {
+    return this.#logUnwrittenBefore + (this.beat?.logUnwritten ?? 0);
   }
 
   /** Reports per second, or `undefined` before there are two beats. */
@@ -111,6 +117,7 @@ export class RunStatus {
   /** A process ended: its counters end with it. */
   ended(): void {
     this.#reportsBefore = this.reports;
+    this.#logUnwrittenBefore = this.logUnwritten;
     this.beat = undefined;
     this.#samples.length = 0;
   }

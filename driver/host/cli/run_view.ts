@@ -38,6 +38,10 @@ export function viewLines(
       `${beat?.inFlight ?? 0} transfers in flight`,
     ],
     ...(status.starts > 1 ? [["restarts", String(status.starts - 1)]] : []),
+    ...(status.logUnwritten === 0 ? [] : [[
+      "log",
+      `${status.logUnwritten} lines not written: see disk and folder`,
+    ]]),
     ...(status.warning === undefined
       ? []
       : [["warning", harmless(status.warning)]]),

@@ -91,10 +91,19 @@ async function spawn(
   try {
     return await bus.spawn(command, { stdio: "inherit" });
   } catch (error) {
+    const program = JSON.stringify(harmless(command[0] ?? "", 200));
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new CliError(
+        EXIT.cannotExecute,
+        `Cannot run ${program}: permission denied`,
+        "Name a program, or give the file its right: chmod +x",
+      );
+    }
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new CliError(
-      EXIT.config,
-      `There is no program ${JSON.stringify(harmless(command[0] ?? "", 200))}`,
+      EXIT.noProgram,
+      `There is no program ${program}`,
+      "Install it, or give its path behind --",
     );
   }
 }

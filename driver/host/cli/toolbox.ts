@@ -21,6 +21,8 @@ export interface BundledDriver {
 export interface VirtualDeviceKind {
   readonly name: string;
   readonly description: string;
+  /** Ways to make it, chosen as `NAME:VARIANT`. */
+  readonly variants?: readonly string[];
   /** By driver: options (`NAME=VALUE`) that show the device off, used when none are given. */
   readonly suggests?: Readonly<Record<string, readonly string[]>>;
 }
@@ -69,10 +71,10 @@ export interface Toolbox {
   /** URL of the launcher's main module. */
   readonly launcherUrl: string;
   readonly system: SystemReader;
-  /** @throws {UsbError} `library` when there is none. */
-  findLibrary(): FoundLibrary;
+  /** Without a path it looks for one. @throws {UsbError} `library` when there is none. */
+  findLibrary(path?: string): FoundLibrary;
   /** @throws {UsbError} `library`, `access`, `notSupported`. */
-  openPort(): Promise<UsbPort>;
+  openPort(libraryPath?: string): Promise<UsbPort>;
   /** @throws {UsbError} `notSupported` when the transport cannot be had here. */
   startBus(
     devices: readonly string[],
