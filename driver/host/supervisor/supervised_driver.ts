@@ -300,7 +300,7 @@ export class SupervisedDriver {
     const { makeSafe, clock } = this.#options;
     if (makeSafe === undefined || !needsSafeState(end)) return;
     if (this.state === "starting" || this.state === "ready") {
-      this.#become("stopping", `${end.message}; making the device safe`);
+      this.#become("stopping", end.message);
     }
     this.#safeState = this.#isThere(device)
       ? await makeSafeWithin(clock, () => makeSafe(device))

@@ -1,0 +1,281 @@
+/**
+ * One entry of a configuration: its driver prepared and supervised, its metrics,
+ * its events, its lines in the log. A driver that cannot be prepared is there
+ * all the same, failed, and says why.
+ *
+ * @module
+ */
+
+import type { Json } from "../../driver.ts";
+import { UsbError } from "../../errors.ts";
+import type { Clock } from "../../loop/clock.ts";
+import { checkParameters } from "../../loop/parameters.ts";
+import { within } from "../../loop/within.ts";
+import type { DeviceInfo } from "../../port.ts";
+import type { DriverProcessEnd } from "../driver_process.ts";
+import { DriverMetrics } from "../metrics/driver_metrics.ts";
+import type { MetricRegistry } from "../metrics/registry.ts";
+import { NO_FAILURES, type RestartHistory } from "../restart_policy.ts";
+import type { DriverFrame } from "../wire.ts";
+import type { DriverEntry } from "./configuration.ts";
+import type { Transition } from "./driver_states.ts";
+import type { EventRing } from "./event_ring.ts";
+import { type Identification, identify } from "./identity.ts";
+import { SupervisedDriver } from "./supervised_driver.ts";
+import type { DriverStatus } from "./supervised_driver_words.ts";
+import type { PreparedDriver, SupervisorLog } from "./supervisor_words.ts";
+
+/** What a unit is made of. */
+export interface SupervisedUnitOptions {
+  readonly entry: DriverEntry;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly registry: MetricRegistry;
+  readonly events: EventRing;
+  readonly log: SupervisorLog;
+  readonly prepare: (entry: DriverEntry) => Promise<PreparedDriver>;
+  /** Whether another driver has a device. */
+  readonly isTaken: (device: DeviceInfo) => boolean;
+  readonly history?: RestartHistory;
+  /** Something changed that a state file remembers. */
+  readonly onChange: () => void;
+}
+
+/** What there is to see of a unit. */
+export interface UnitStatus extends DriverStatus {
+  /** Name of the driver; `name` is that of the instance. */
+  readonly driver: string;
+  readonly isRequired: boolean;
+}
+
+/** One entry. */
+export class SupervisedUnit {
+  /** Of the instance. */
+  readonly name: string;
+  readonly #options: SupervisedUnitOptions;
+  readonly #metrics: DriverMetrics;
+  #prepared: PreparedDriver | undefined;
+  #driver: SupervisedDriver;
+  #problem: string | undefined;
+
+  /** Does nothing before `start`, but its metrics are there. */
+  constructor(options: SupervisedUnitOptions) {
+    this.#options = options;
+    this.name = options.entry.name;
+    this.#metrics = new DriverMetrics(options.registry, {
+      driver: this.name,
+      clock: options.clock,
+    });
+    this.#driver = this.#makeDriver();
+  }
+
+  /** Manifest of the driver; `undefined` when it could not be prepared. */
+  get manifest(): PreparedDriver["manifest"] | undefined {
+    return this.#prepared?.manifest;
+  }
+
+  /** The device it has. */
+  get heldDeviceId(): string | undefined {
+    return this.#driver.heldDeviceId;
+  }
+
+  /** Its failures. */
+  get history(): RestartHistory {
+    return this.#driver.history;
+  }
+
+  /** Prepares and starts it. Never throws for what is wrong with the driver. Again: an operator's retry. */
+  async start(): Promise<void> {
+    const { entry, prepare, log, events } = this.#options;
+    this.#problem = undefined;
+    try {
+      this.#prepared ??= await prepare(entry);
+    } catch (error) {
+      this.#problem = error instanceof Error ? error.message : String(error);
+      log.record("error", "driver.unusable", this.#problem, {
+        driver: this.name,
+      });
+      events.publish("driver.unusable", { cause: this.#problem }, this.name);
+      return;
+    }
+    this.#driver.start();
+  }
+
+  /** Looks at the bus. */
+  async look(devices: readonly DeviceInfo[]): Promise<void> {
+    const own = this.#prepared?.devices;
+    try {
+      this.#driver.devicesChanged(own === undefined ? devices : await own());
+    } catch (error) {
+      this.#note("error", "bus.failed", `Cannot look at the bus: ${error}`);
+    }
+  }
+
+  /** Ends it in order, and forgets it after a while if it does not end. */
+  async stop(reason: string, timeoutMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const promise = this.#driver.stop(reason).then(() => true);
+    const isOver = await within(clock, { timeoutMs, promise });
+    if (isOver !== true) {
+      this.#note("error", "driver.left", "It did not end in time");
+    }
+    this.#metrics[Symbol.dispose]();
+    await this.#prepared?.dispose?.();
+  }
+
+  /**
+   * Has a command carried out.
+   *
+   * @throws {UsbError} `notFound`, else as the driver.
+   * @throws {TypeError} {RangeError} For wrong parameters.
+   */
+  call(
+    command: string,
+    params: { readonly [name: string]: Json },
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<Json> {
+    const commands = this.#prepared?.manifest.commands ?? {};
+    const spec = Object.hasOwn(commands, command)
+      ? commands[command]
+      : undefined;
+    if (spec === undefined) {
+      const known = Object.keys(commands).join(", ") || "none";
+      return Promise.reject(
+        new UsbError({
+          code: "notFound",
+          operation: `run ${JSON.stringify(command.slice(0, 64))}`,
+          reason: this.#problem ?? `its commands are ${known}`,
+        }),
+      );
+    }
+    try {
+      checkParameters(params, spec.params, { what: command });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { timeoutMs = spec.timeoutMs } = options;
+    return this.#driver.call(
+      command,
+      params,
+      timeoutMs === undefined ? {} : { timeoutMs },
+    );
+  }
+
+  /** Everything there is to see. */
+  status(): UnitStatus {
+    const { entry } = this.#options;
+    const status = this.#driver.status();
+    return {
+      ...status,
+      driver: this.#prepared?.manifest.name ?? entry.driver,
+      isRequired: entry.isRequired,
+      ...(this.#problem === undefined
+        ? {}
+        : { state: "failed" as const, cause: this.#problem }),
+    };
+  }
+
+  #makeDriver(): SupervisedDriver {
+    const { entry, clock, random, history = NO_FAILURES } = this.#options;
+    return new SupervisedDriver({
+      name: this.name,
+      clock,
+      random,
+      history,
+      policy: entry.restart,
+      identify: (devices) => this.#identify(devices),
+      spawn: (device) => this.#known().spawn(device),
+      makeSafe: async (device) =>
+        await this.#known().makeSafe?.(device) ?? "none",
+      isIdempotent: (command) =>
+        this.manifest?.commands[command]?.idempotent === true,
+      refusal: (ready) => this.#prepared?.refusal?.(ready),
+      onTransition: (transition) => this.#changed(transition),
+      onFrame: (frame) => this.#take(frame),
+      onEnd: (end) => this.#ended(end),
+      onSafeState: (result) => {
+        this.#metrics.safeState(result);
+        if (result === "none") return;
+        const level = result === "failed" ? "error" : "info";
+        this.#note(level, "driver.safe_state", `Safe state: ${result}`, {
+          result,
+        });
+      },
+      onRecovered: (durationMs) => {
+        this.#metrics.recovered(durationMs);
+        const ms = Math.round(durationMs);
+        this.#note("info", "driver.recovered", `Ready again after ${ms} ms`, {
+          duration_ms: ms,
+        });
+      },
+      onNotice: (cause) => this.#note("warn", "driver.notice", cause),
+    });
+  }
+
+  #known(): PreparedDriver {
+    if (this.#prepared !== undefined) return this.#prepared;
+    throw new UsbError({
+      code: "state",
+      operation: `start ${this.name}`,
+      reason: this.#problem ?? "it is not prepared",
+    });
+  }
+
+  #identify(devices: readonly DeviceInfo[]): Identification {
+    const { entry, isTaken } = this.#options;
+    const match = "virtual" in entry.device ? {} : entry.device;
+    const driverMatch = this.#prepared?.manifest.match ?? [];
+    const isOwn = this.#prepared?.devices !== undefined;
+    const free = devices.filter((device) => isOwn || !isTaken(device));
+    return identify({ match, driverMatch }, free);
+  }
+
+  #changed(transition: Transition): void {
+    const { from, to, cause } = transition;
+    this.#metrics.transition(transition);
+    const isBad = to === "quarantined" || to === "failed" ||
+      to === "unkillable";
+    this.#note(
+      isBad ? "error" : "info",
+      "driver.state",
+      cause === undefined ? `${from} → ${to}` : `${from} → ${to}: ${cause}`,
+      { from, to, ...(cause === undefined ? {} : { cause }) },
+    );
+    this.#options.onChange();
+  }
+
+  #take(frame: DriverFrame): void {
+    this.#metrics.frame(frame);
+    if (frame.type !== "event") return;
+    const { event, data, sequence } = frame;
+    this.#options.events.publish(
+      "driver.event",
+      { event, sequence, data },
+      this.name,
+    );
+  }
+
+  #ended(end: DriverProcessEnd): void {
+    this.#metrics.ended(end.exitClass);
+    const { exitClass, code, signal, message } = end;
+    const isFine = exitClass === "clean" || exitClass === "device-gone";
+    this.#note(isFine ? "info" : "error", "driver.ended", message, {
+      exit_class: exitClass,
+      code,
+      ...(signal === undefined ? {} : { signal }),
+      ready_ms: Math.round(end.readyMs),
+    });
+  }
+
+  /** As a line that survives a power cut, and as an event. */
+  #note(
+    level: "info" | "warn" | "error",
+    event: string,
+    message: string,
+    data: { readonly [key: string]: Json } = {},
+  ): void {
+    const { log, events } = this.#options;
+    log.record(level, event, message, { instance: this.name, ...data });
+    events.publish(event, { message, ...data }, this.name);
+  }
+}

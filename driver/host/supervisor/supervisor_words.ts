@@ -1,0 +1,29 @@
+/**
+ * What a supervisor takes from whoever puts the program together.
+ *
+ * @module
+ */
+
+import type { SafeStateResult } from "../../loop/safe_state.ts";
+import type { DeviceInfo } from "../../port.ts";
+import type { ClientProcess } from "../client_process.ts";
+import type { DriverProcessOptions } from "../driver_process.ts";
+import type { Log } from "../log.ts";
+import type { DriverManifest } from "../manifest.ts";
+
+/** Where a supervisor logs: its own file, never a driver's. */
+export type SupervisorLog = Pick<Log, "write" | "record">;
+
+/** A driver that can be started. */
+export interface PreparedDriver {
+  readonly manifest: DriverManifest;
+  /** Its own bus, where its device is virtual. */
+  readonly devices?: () => Promise<readonly DeviceInfo[]>;
+  /** As `SupervisedDriverOptions.spawn`. */
+  readonly spawn: (device: DeviceInfo) => Promise<ClientProcess>;
+  /** As `SupervisedDriverOptions.makeSafe`. */
+  readonly makeSafe?: (device: DeviceInfo) => Promise<SafeStateResult>;
+  readonly refusal?: DriverProcessOptions["refusal"];
+  /** Gives back what was prepared, a virtual bus for instance. */
+  readonly dispose?: () => Promise<void>;
+}
