@@ -94,7 +94,9 @@ const DEVICES: readonly DeviceKind[] = [
 
 function makeMisbehaving(variant: string | undefined): VirtualDevice {
   const mischief = MISCHIEF_NAMES.find((name) => name === variant);
-  return new MisbehavingInstrument(mischief === undefined ? {} : { mischief });
+  return new MisbehavingInstrument(
+    mischief === undefined ? {} : { mischief, isHabit: true },
+  );
 }
 
 /** Everything commands use that reaches hardware or simulates it. */

@@ -31,9 +31,12 @@ export const driversCommand: Command = {
     const lines = [
       ...toolbox.drivers.flatMap(describe),
       "Virtual devices, for --virtual and simulate:",
-      ...toolbox.virtualDevices.map((kind) =>
-        `  ${kind.name}  ${kind.description}`
-      ),
+      ...toolbox.virtualDevices.flatMap((kind) => [
+        `  ${kind.name}  ${kind.description}`,
+        ...(kind.variants === undefined
+          ? []
+          : [`    as ${kind.name}:KIND: ${kind.variants.join(", ")}`]),
+      ]),
     ];
     io.out(lines.join("\n") + "\n");
     return Promise.resolve(EXIT.done);

@@ -78,6 +78,8 @@ export type { AnswerMischief, PanelState, RequestMischief };
 export interface MisbehavingOptions {
   /** Default: it behaves until told otherwise. */
   readonly mischief?: MischiefName;
+  /** Misbehaves each time, and does not come to reason after one. Default false. */
+  readonly isHabit?: boolean;
   /** Ids, to be taken for an instrument that has quirks. */
   readonly vendorId?: number;
   /** Default MISBEHAVING_PRODUCT_ID. */
@@ -91,6 +93,7 @@ export class MisbehavingInstrument extends VirtualDevice {
   /** What it says it is. */
   override readonly descriptors: VirtualDescriptors;
   readonly #packetBytes: number;
+  readonly #isHabit: boolean;
   readonly #timers = new Set<Timer>();
   #parts: Parts | undefined;
   #mischief: Mischief | undefined;
@@ -101,6 +104,7 @@ export class MisbehavingInstrument extends VirtualDevice {
     super();
     const speed = options.speed ?? SPEED;
     this.#packetBytes = BULK_PACKET_BYTES[speed];
+    this.#isHabit = options.isHabit ?? false;
     this.descriptors = instrumentDescriptors({
       vendorId: options.vendorId ?? MULTIMETER_VENDOR_ID,
       productId: options.productId ?? MISBEHAVING_PRODUCT_ID,
@@ -181,7 +185,8 @@ export class MisbehavingInstrument extends VirtualDevice {
 
   /** The mischief with traffic, unless it was a single one and is done. Requests keep their own count. */
   get #active(): Mischief | undefined {
-    const isSpent = this.#incidents > 0 && this.#mischief?.isHabit !== true;
+    const isHabit = this.#isHabit || this.#mischief?.isHabit === true;
+    const isSpent = this.#incidents > 0 && !isHabit;
     return isSpent ? undefined : this.#mischief;
   }
 
