@@ -26,7 +26,7 @@ import {
   type SandboxReport,
   takeLauncherReport,
 } from "../driver/host/sandbox_policy_report.ts";
-import { systemClock } from "../driver/host/system_clock.ts";
+import { StartClock } from "../driver/host/start_clock.ts";
 import type { SandboxSummary } from "../driver/host/wire.ts";
 import type { DeviceInfo } from "../driver/port.ts";
 import { LibusbPort } from "./libusb_port.ts";
@@ -45,6 +45,9 @@ const PERMISSIONS = [
   "import",
 ] as const;
 
+/** As much as a pipe holds. */
+const INPUT_BYTES = 64 * 1024;
+
 /** Runs a driver as this process, from its arguments to its exit. */
 export async function serveDriver(driver: AnyDriver): Promise<never> {
   sparePipe();
@@ -62,19 +65,22 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
   }
   const { config } = start;
   const libc = once(() => Libc.open(config.library));
+  const clock = new StartClock();
   const code = await runDriver({
     driver,
     config,
-    clock: systemClock(),
+    clock,
     random: () => Math.random(),
     logSink: openLog(config, libc),
-    input: Deno.stdin.readable,
+    input: readInput(),
     output: writeAll,
     pid: Deno.pid,
     open: () =>
       config.mode === "direct"
         ? openDirect(driver, config)
-        : openLocked(start, libc),
+        : openLocked(start, { libc, clock }),
+    turn: clock.turn,
+    onReady: () => clock.started(),
   });
   Deno.exit(code);
 }
@@ -122,7 +128,12 @@ function openLog(config: DriverConfig, libc: () => Libc): LogSink {
   if (config.mode === "sandboxed") {
     return new DescriptorSink(
       LOG_DESCRIPTOR,
-      (descriptor, bytes) => libc().call("write", [descriptor, bytes.slice()]),
+      (descriptor, bytes) =>
+        libc().call("write", [
+          descriptor,
+          bytes.slice(),
+          bytes.length,
+        ]),
     );
   }
   if (config.logPath === undefined) return NO_SINK;
@@ -196,15 +207,16 @@ function checkPermissions(config: DriverConfig): void {
 /** In the sandbox: takes over the descriptor, then closes every door behind it. */
 async function openLocked(
   start: Start,
-  openLibc: () => Libc,
+  parts: { readonly libc: () => Libc; readonly clock: StartClock },
 ): Promise<OpenedDevice> {
   const { config } = start;
   try {
-    const libc = openLibc();
+    const libc = parts.libc();
     verifyConfined(libc, start.report);
     const port = await LibusbPort.open({
       libraryPath: config.library,
       discovery: false,
+      turn: parts.clock.turn,
       checkPermissions: false,
     });
     const { busNumber, nodePath, portPath } = config;
@@ -252,6 +264,16 @@ function versionsWith(port: LibusbPort): Record<string, string> {
     deno: Deno.version.deno,
     libusb: port.library.version.text,
   };
+}
+
+/** What `Deno.stdin.readable` gives, without loading the streams of the web for it. */
+async function* readInput(): AsyncGenerator<Uint8Array, void> {
+  const buffer = new Uint8Array(INPUT_BYTES);
+  for (;;) {
+    const lengthBytes = await Deno.stdin.read(buffer);
+    if (lengthBytes === null) return;
+    yield buffer.slice(0, lengthBytes);
+  }
 }
 
 async function writeAll(bytes: Uint8Array): Promise<void> {

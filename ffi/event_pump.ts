@@ -11,7 +11,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { InFlightQueue } from "./in_flight_queue.ts";
 import { TIMEVAL } from "./libusb_structs.ts";
 import type { LibusbSymbols } from "./libusb_symbols.ts";
@@ -50,6 +49,7 @@ export class EventPump {
   readonly #symbols: LibusbSymbols;
   readonly #context: Pointer;
   readonly #nowMs: () => number;
+  readonly #callNextTurn: (fire: () => void) => void;
   readonly #pollSet: PollSet;
   readonly #hasTimerDescriptor: boolean;
   /** Referenced as long as libusb may read them. */
@@ -80,14 +80,19 @@ export class EventPump {
   #holdEnded: PromiseWithResolvers<void> | undefined;
   #barrenParks = 0;
 
-  /** For one context; `nowMs` is monotonic. */
+  /** For one context; `nowMs` is monotonic, `turn` calls back in a later turn of the event loop. */
   constructor(
     library: Library,
-    options: { readonly context: Pointer; readonly nowMs: () => number },
+    options: {
+      readonly context: Pointer;
+      readonly nowMs: () => number;
+      readonly turn: (fire: () => void) => void;
+    },
   ) {
     this.#symbols = library.symbols;
     this.#context = options.context;
     this.#nowMs = options.nowMs;
+    this.#callNextTurn = options.turn;
     this.#zeroTime = library.memory.pointerTo(this.#times[0]);
     this.#napTime = library.memory.pointerTo(this.#times[1]);
     this.#pollSet = new PollSet(library, options.context);
@@ -265,7 +270,7 @@ export class EventPump {
   /** Resolves when the event loop has had a turn. One is asked for at a time. */
   #takeTurn(): Promise<void> {
     return this.#turn ??= new Promise((resolve) =>
-      setImmediate(() => {
+      this.#callNextTurn(() => {
         this.#turn = undefined;
         this.#stayingSinceMs = undefined;
         this.#tellListeners();
@@ -380,7 +385,7 @@ export class EventPump {
   /** A park left behind would keep the process alive; a busy program starts again before this turn is over. */
   #unparkIfIdle(): void {
     if (this.#park === undefined) return;
-    setImmediate(() => {
+    this.#callNextTurn(() => {
       if (!this.#isRunning) this.#interrupt();
     });
   }
@@ -388,10 +393,7 @@ export class EventPump {
 
 function napTime(): Uint8Array<ArrayBuffer> {
   const bytes = nativeBytes(TIMEVAL.sizeBytes);
-  new DataView(bytes.buffer).setUint32(
-    TIMEVAL.fields.tv_usec[0],
-    LIBUSB_NAP_US,
-    true,
-  );
+  const [at] = TIMEVAL.fields.tv_usec;
+  new DataView(bytes.buffer).setUint32(at, LIBUSB_NAP_US, true);
   return bytes;
 }

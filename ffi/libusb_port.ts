@@ -8,6 +8,7 @@ import { UsbError } from "../driver/errors.ts";
 import { deviceLabel } from "../driver/match.ts";
 import type {
   DeviceInfo,
+  DevicePort,
   HotplugEvent,
   OpenOptions,
   UsbPort,
@@ -43,6 +44,8 @@ export interface LibusbPortOptions {
   readonly discovery?: boolean;
   /** Monotonic, in milliseconds; the clock of reports. Default: the machine's. */
   readonly nowMs?: () => number;
+  /** Calls back when the event loop had a turn. Default: `setImmediate`. */
+  readonly turn?: (fire: () => void) => void;
   /** Ask the runtime for read and write permission before opening a node. Default `true`. */
   readonly checkPermissions?: boolean;
 }
@@ -81,7 +84,11 @@ export class LibusbPort implements UsbPort {
     this.#hasDiscovery = options.discovery ?? true;
     this.#checksPermissions = options.checkPermissions ?? true;
     const shared = { context, nowMs: this.#nowMs };
-    this.#pump = new EventPump(library, shared);
+    this.#pump = new EventPump(library, {
+      ...shared,
+      // Named late: the runtime loads its timers when they are first named.
+      turn: options.turn ?? ((fire): void => void setImmediate(fire)),
+    });
     this.#list = new DeviceList(library, shared);
   }
 
@@ -146,7 +153,7 @@ export class LibusbPort implements UsbPort {
   }
 
   /** Opens a device by its node. */
-  open(device: DeviceInfo, options: OpenOptions = {}): Promise<LibusbDevice> {
+  open(device: DeviceInfo, options: OpenOptions = {}): Promise<DevicePort> {
     return this.#track(async () => {
       this.#check("open a device");
       const label = deviceLabel(device);
@@ -170,7 +177,7 @@ export class LibusbPort implements UsbPort {
   openDescriptor(
     descriptor: number,
     options: OpenOptions & InheritedPlace = {},
-  ): Promise<LibusbDevice> {
+  ): Promise<DevicePort> {
     return this.#track(async () => {
       const operation = `take over descriptor ${descriptor}`;
       this.#checkOpen(operation);

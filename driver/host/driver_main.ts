@@ -7,7 +7,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import type { AnyDriver, Json, LogLevel } from "../driver.ts";
 import { UsbError } from "../errors.ts";
 import type { DeviceInfo, DevicePort, UsbPort } from "../port.ts";
@@ -60,6 +59,10 @@ export interface DriverMainOptions {
   readonly pid: number;
   /** @throws {UsbError} When the device cannot be had, or the process is not confined as it must be. */
   readonly open: () => Promise<OpenedDevice>;
+  /** Calls back when the event loop had a turn. */
+  readonly turn: (fire: () => void) => void;
+  /** READY was sent. */
+  readonly onReady?: () => void;
 }
 
 /** How often a line sums up what was done. */
@@ -140,7 +143,7 @@ class DriverMain {
       log: (level, event, message, fields) =>
         this.#note({ level, event, message, ...(fields && { fields }) }),
       emit: (event, data) => this.#emit(event, data),
-      yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
+      yieldTurn: () => new Promise((resolve) => this.#options.turn(resolve)),
       options: config.options,
       heartbeat: (beat) => this.#beat(beat),
       stateChanged: (from, to) => {
@@ -180,6 +183,7 @@ class DriverMain {
       },
     );
     this.#send({ type: "ready", device: identity, sandbox: opened.sandbox });
+    this.#options.onReady?.();
     this.#sumUp();
   }
 

@@ -71,7 +71,11 @@ export class FakeLibusb {
   /** A loopback device, open, its interface claimed. */
   async open(): Promise<{ device: LibusbDevice; pump: EventPump }> {
     const nowMs = (): number => performance.now();
-    const pump = new EventPump(this.library, { context: this.context, nowMs });
+    const pump = new EventPump(this.library, {
+      context: this.context,
+      nowMs,
+      turn: (fire) => void setImmediate(fire),
+    });
     const device = new LibusbDevice({
       library: this.library,
       pump,

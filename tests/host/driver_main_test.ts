@@ -98,6 +98,7 @@ class Bench {
         return Promise.resolve();
       },
       pid: 7,
+      turn: (fire) => void setImmediate(fire),
       open: () => Promise.resolve(this.opened()),
       ...options,
     });
