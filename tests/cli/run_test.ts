@@ -78,7 +78,11 @@ Deno.test(
     assertEquals([code, err], [0, ""], out);
     assertMatch(out, /sandbox Landlock ABI \d+, seccomp, stage 2/);
     assertMatch(out, /reading -?\d+(\.\d+)? V/);
-    assertGreater(checkedLog(log).length, 5);
+    const events = checkedLog(log).map((line) => line.event);
+    for (const event of ["host.state", "driver.ready", "driver.ended"]) {
+      assert(events.includes(event), `${event} is missing in ${events}`);
+    }
+    assert(!out.includes("not written"), out);
   },
 );
 
