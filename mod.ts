@@ -71,6 +71,5 @@ export {
   LibusbPort,
   type LibusbPortOptions,
 } from "./ffi/libusb_port.ts";
-export type { LibusbDevice } from "./ffi/device.ts";
 export type { KnownPlace } from "./ffi/device_list.ts";
 export type { LibusbVersion } from "./ffi/library.ts";

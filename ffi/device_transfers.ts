@@ -15,7 +15,6 @@ import type {
   InputRing,
   TransferOutcome,
   TransferRequest,
-  TransferStatus,
 } from "../driver/port.ts";
 import {
   type EndpointAddress,
@@ -31,10 +30,13 @@ import type { Pointer } from "./memory.ts";
 import { type Transfer, TransferFactory } from "./transfer.ts";
 import {
   nativeType,
+  operationOf,
+  type PlanContext,
   planTransfer,
   type TransferPlan,
 } from "./transfer_plan.ts";
-import { POOLED_BYTES_MAX, TransferPool } from "./transfer_pool.ts";
+import { emptyOutcome, outcomeOf } from "./transfer_outcome.ts";
+import { TransferPool } from "./transfer_pool.ts";
 import { TransferRing } from "./transfer_ring.ts";
 import { settlesWithin } from "./within.ts";
 
@@ -53,6 +55,7 @@ export class DeviceTransfers {
   readonly #pump: EventPump;
   readonly #handle: bigint;
   readonly #label: string;
+  readonly #planContext: PlanContext;
   readonly #settings: LiveSettings;
   readonly #factory: TransferFactory;
   readonly #pool: TransferPool;
@@ -72,6 +75,10 @@ export class DeviceTransfers {
     this.#handle = parts.library.memory.address(parts.handle);
     this.#label = of.label;
     this.#settings = of.settings;
+    this.#planContext = {
+      device: of.label,
+      lookup: (address, request) => this.#findFor(address, request),
+    };
     this.#factory = new TransferFactory(parts.library);
     this.#pool = new TransferPool(this.#factory);
   }
@@ -79,13 +86,14 @@ export class DeviceTransfers {
   /** Makes one transfer. */
   transfer(request: TransferRequest): Promise<TransferOutcome> {
     try {
-      const plan = planTransfer(request, {
-        device: this.#label,
-        lookup: (address, operation) => this.#find(address, operation),
-      });
-      this.#check(plan.endpoint, plan.operation);
-      if (request.signal?.aborted) return Promise.resolve(empty("cancelled"));
-      return this.#start(plan, request.signal);
+      const plan = planTransfer(request, this.#planContext);
+      if (!this.#isOpenFor(plan.endpoint)) {
+        this.#check(plan.endpoint, operationOf(request));
+      }
+      if (request.signal?.aborted) {
+        return Promise.resolve(emptyOutcome("cancelled"));
+      }
+      return this.#start(plan, request);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -216,11 +224,15 @@ export class DeviceTransfers {
 
   #start(
     plan: TransferPlan,
-    signal: AbortSignal | undefined,
+    request: TransferRequest,
   ): Promise<TransferOutcome> {
+    const { signal, timeoutMs } = request;
     const packets = plan.packetLengthsBytes;
-    const transfer = this.#pool.take(plan.lengthBytes, packets?.length ?? 0);
-    if (transfer === undefined) return Promise.resolve(empty("noMemory"));
+    const packetCount = packets?.length ?? 0;
+    const transfer = this.#pool.take(plan.lengthBytes, packetCount);
+    if (transfer === undefined) {
+      return Promise.resolve(emptyOutcome("noMemory"));
+    }
     fill(transfer, plan);
     transfer.prepare({
       handle: this.#handle,
@@ -228,45 +240,60 @@ export class DeviceTransfers {
       type: plan.type,
       flags: plan.flags,
       lengthBytes: plan.lengthBytes,
-      timeoutMs: plan.timeoutMs,
-      ...(packets === undefined ? {} : { packetLengthsBytes: packets }),
+      timeoutMs,
+      packetLengthsBytes: packets,
     });
     return new Promise((resolve, reject) => {
-      const cancel = (): void => transfer.cancel();
+      const cancel = signal && ((): void => transfer.cancel());
       transfer.onFinished = () => {
-        signal?.removeEventListener("abort", cancel);
+        if (cancel !== undefined) signal?.removeEventListener("abort", cancel);
         const outcome = outcomeOf(transfer, plan);
-        this.#pool.give(transfer, packets?.length ?? 0);
+        this.#pool.give(transfer, packetCount);
         resolve(outcome);
       };
       const result = this.#queue(plan.endpoint).submit(transfer);
       if (result === 0) {
+        if (cancel === undefined) return;
         return signal?.addEventListener("abort", cancel, { once: true });
       }
-      this.#pool.give(transfer, packets?.length ?? 0);
+      this.#pool.give(transfer, packetCount);
       const status = submitFailure(result);
-      if (status !== undefined) resolve(empty(status));
-      else reject(this.#submitError(result, plan));
+      if (status !== undefined) resolve(emptyOutcome(status));
+      else reject(this.#submitError(result, request));
     });
   }
 
-  #submitError(result: number, plan: TransferPlan): UsbError {
+  #submitError(result: number, request: TransferRequest): UsbError {
     return libusbError(result, {
-      operation: plan.operation,
+      operation: operationOf(request),
       device: this.#label,
     });
   }
 
+  /** The quick way for every transfer; words are found when it fails. */
+  #findFor(
+    address: EndpointAddress,
+    request: TransferRequest,
+  ): EndpointDescriptor {
+    const live = this.#refusal === undefined
+      ? this.#settings.liveEndpoint(address)
+      : undefined;
+    return live ?? this.#find(address, operationOf(request));
+  }
+
   #find(address: EndpointAddress, operation: string): EndpointDescriptor {
     if (this.#refusal !== undefined) this.#check(address, operation);
-    return this.#settings.findEndpoint(address, operation).descriptor;
+    return this.#settings.findEndpoint(address, operation);
+  }
+
+  #isOpenFor(endpoint: number): boolean {
+    return this.#refusal === undefined && !this.#isDrainingAll &&
+      !this.#draining.has(endpoint);
   }
 
   #check(endpoint: number, operation: string): void {
-    const isDraining = this.#isDrainingAll || this.#draining.has(endpoint);
-    const reason = this.#refusal ??
-      (isDraining ? "its transfers are being drained" : undefined);
-    if (reason === undefined) return;
+    if (this.#isOpenFor(endpoint)) return;
+    const reason = this.#refusal ?? "its transfers are being drained";
     throw new UsbError({
       code: "state",
       device: this.#label,
@@ -326,43 +353,6 @@ function fill(transfer: Transfer, plan: TransferPlan): void {
   const { headBytes, data } = plan;
   if (headBytes !== undefined) transfer.buffer.set(headBytes);
   if (data !== undefined) transfer.buffer.set(data, headBytes?.length ?? 0);
-}
-
-function outcomeOf(transfer: Transfer, plan: TransferPlan): TransferOutcome {
-  const { status } = transfer;
-  const packets = plan.packetLengthsBytes === undefined
-    ? undefined
-    : transfer.packets();
-  const headBytes = plan.headBytes?.length ?? 0;
-  const actualLengthBytes = packets === undefined
-    ? Math.min(transfer.actualLengthBytes, plan.lengthBytes - headBytes)
-    : packets.reduce((sum, packet) => sum + packet.actualLengthBytes, 0);
-  const kept = packets === undefined ? actualLengthBytes : plan.lengthBytes;
-  return {
-    status,
-    data: plan.direction === "in"
-      ? received(transfer, headBytes, kept)
-      : new Uint8Array(),
-    actualLengthBytes,
-    ...(packets === undefined ? {} : { packets }),
-  };
-}
-
-/** A copy; a large buffer that is not used again is handed out as it is. */
-function received(
-  transfer: Transfer,
-  offset: number,
-  lengthBytes: number,
-): Uint8Array<ArrayBuffer> {
-  const end = offset + lengthBytes;
-  const isKept = transfer.capacityBytes <= POOLED_BYTES_MAX || transfer.isLost;
-  return isKept
-    ? transfer.buffer.slice(offset, end)
-    : transfer.buffer.subarray(offset, end);
-}
-
-function empty(status: TransferStatus): TransferOutcome {
-  return { status, data: new Uint8Array(), actualLengthBytes: 0 };
 }
 
 function isIntegerIn(value: number, min: number, max: number): boolean {

@@ -92,10 +92,8 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   }],
 ]);
 
-const STATUSES: ReadonlyMap<number, TransferStatus> = new Map<
-  number,
-  TransferStatus
->([
+/** By libusb's number: every packet and transfer asks. */
+const STATUSES: readonly TransferStatus[] = statusesByNumber([
   [LIBUSB_TRANSFER.COMPLETED, "completed"],
   [LIBUSB_TRANSFER.ERROR, "error"],
   [LIBUSB_TRANSFER.TIMED_OUT, "timedOut"],
@@ -104,6 +102,14 @@ const STATUSES: ReadonlyMap<number, TransferStatus> = new Map<
   [LIBUSB_TRANSFER.NO_DEVICE, "noDevice"],
   [LIBUSB_TRANSFER.OVERFLOW, "overflow"],
 ]);
+
+function statusesByNumber(
+  pairs: readonly (readonly [number, TransferStatus])[],
+): TransferStatus[] {
+  const statuses: TransferStatus[] = [];
+  for (const [number, status] of pairs) statuses[number] = status;
+  return statuses;
+}
 
 /** The error for a negative result of libusb. A number it does not define is an `io` error. */
 export function libusbError(result: number, call: FailedCall): UsbError {
@@ -123,7 +129,7 @@ export function libusbError(result: number, call: FailedCall): UsbError {
 
 /** `status` of a finished transfer. A number libusb does not define is an `error`. */
 export function transferStatus(status: number): TransferStatus {
-  return STATUSES.get(status) ?? "error";
+  return STATUSES[status] ?? "error";
 }
 
 /**

@@ -17,17 +17,13 @@ import type {
 } from "../driver/usb.ts";
 import { alternateSetting, type EndpointAddress, hex } from "../driver/usb.ts";
 
-/** An endpoint that can be used, and whose it is. */
-export interface LiveEndpoint {
-  readonly interfaceNumber: InterfaceNumber;
-  readonly descriptor: EndpointDescriptor;
-}
-
 /** Configuration, claims and settings of one open device. */
 export class LiveSettings {
   readonly #label: string;
   readonly #configurations: readonly ConfigurationDescriptor[];
   readonly #claimed = new Map<InterfaceNumber, AlternateSetting>();
+  /** What was found once; every transfer asks. */
+  readonly #live = new Map<EndpointAddress, EndpointDescriptor>();
   #configuration: ConfigurationDescriptor | undefined;
 
   /** `label` is for errors. */
@@ -66,6 +62,7 @@ export class LiveSettings {
   /** Notes that a configuration is active; all claims are gone. 0 or an unknown value: none is. */
   configured(value: number | undefined): void {
     this.#claimed.clear();
+    this.#live.clear();
     this.#configuration = this.#configurations.find((c) =>
       c.configurationValue === value
     );
@@ -111,11 +108,13 @@ export class LiveSettings {
     number: InterfaceNumber,
     setting: AlternateSetting = alternateSetting(0),
   ): void {
+    this.#live.clear();
     this.#claimed.set(number, setting);
   }
 
   /** Notes a release. */
   wasReleased(number: InterfaceNumber): void {
+    this.#live.clear();
     this.#claimed.delete(number);
   }
 
@@ -124,18 +123,30 @@ export class LiveSettings {
    *
    * @throws {UsbError} `state` when its interface is not claimed, `notFound` when no live setting has it.
    */
-  findEndpoint(address: EndpointAddress, operation: string): LiveEndpoint {
+  findEndpoint(
+    address: EndpointAddress,
+    operation: string,
+  ): EndpointDescriptor {
+    const found = this.liveEndpoint(address);
+    if (found === undefined) throw this.#missing(address, operation);
+    return found;
+  }
+
+  /** The same without words: `undefined` when there is none. Remembered until settings change. */
+  liveEndpoint(address: EndpointAddress): EndpointDescriptor | undefined {
+    const known = this.#live.get(address);
+    if (known !== undefined) return known;
     for (const one of this.#configuration?.interfaces ?? []) {
       const setting = this.#claimed.get(one.interfaceNumber);
       const alternate = one.alternates.find((a) =>
         a.alternateSetting === setting
       );
       const found = alternate && endpointOf(alternate, address);
-      if (found !== undefined) {
-        return { interfaceNumber: one.interfaceNumber, descriptor: found };
-      }
+      if (found === undefined) continue;
+      this.#live.set(address, found);
+      return found;
     }
-    throw this.#missing(address, operation);
+    return undefined;
   }
 
   /** Addresses of all endpoints of an interface, whatever the setting. */

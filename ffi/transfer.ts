@@ -19,6 +19,13 @@ import { type Memory, nativeBytes, type Pointer } from "./memory.ts";
 /** `status`, `length`, `actual_length`: neighbours in the struct. */
 const LOOK_BYTES = 12;
 
+/** What changes from use to use, from `flags` to `length`. */
+const HEAD_OFFSET = TRANSFER.fields.flags[0];
+const HEAD_BYTES = TRANSFER.fields.actual_length[0] - HEAD_OFFSET;
+
+/** A packet's entry as words of 32 bits. */
+const PACKET_WORDS = PACKET.sizeBytes / 4;
+
 /** Makes transfers; holds what all of them share. */
 export class TransferFactory {
   readonly symbols: LibusbSymbols;
@@ -29,6 +36,8 @@ export class TransferFactory {
   readonly lookPointer: Pointer;
   /** The sentinel, in memory that libusb can be made to copy from. */
   readonly pending: Pointer;
+  /** From `flags` to `length` of the struct being filled in. */
+  readonly headPointer: Pointer;
   /** A struct being filled in. */
   readonly structBytes: Uint8Array<ArrayBuffer>;
   readonly structView: DataView<ArrayBuffer>;
@@ -47,6 +56,11 @@ export class TransferFactory {
     this.lookPointer = this.memory.pointerTo(lookBytes);
     this.structBytes = nativeBytes(PACKET_TABLE_OFFSET);
     this.structView = new DataView(this.structBytes.buffer);
+    const head = this.memory.pointer(
+      this.memory.addressOf(this.structBytes) + BigInt(HEAD_OFFSET),
+    );
+    assert(head !== null, "A buffer has no address");
+    this.headPointer = head;
     this.#pendingBytes = nativeBytes(4);
     new DataView(this.#pendingBytes.buffer).setInt32(0, STATUS_PENDING, true);
     this.pending = this.memory.pointerTo(this.#pendingBytes);
@@ -100,8 +114,8 @@ export interface TransferSetup {
   readonly flags?: number;
   /** Control: with the 8 bytes of setup. */
   readonly lengthBytes: number;
-  readonly timeoutMs?: number;
-  readonly packetLengthsBytes?: readonly number[];
+  readonly timeoutMs?: number | undefined;
+  readonly packetLengthsBytes?: readonly number[] | undefined;
 }
 
 interface Allocation {
@@ -114,11 +128,14 @@ interface Allocation {
 export class Transfer {
   readonly #factory: TransferFactory;
   readonly #struct: Pointer;
+  readonly #head: Pointer;
   readonly #statusField: Pointer;
-  readonly #packetTable: Pointer | undefined;
+  readonly #packets: PacketTable | undefined;
   readonly #packetsMax: number;
   readonly #bufferAddress: bigint;
-  #packetLengthsBytes: readonly number[] = [];
+  /** What the rest of the struct was written for. */
+  #handle = 0n;
+  #packetCount = 0;
   #isFreed = false;
   #isFreeWanted = false;
   #cancels = 0;
@@ -152,13 +169,18 @@ export class Transfer {
     this.buffer = nativeBytes(allocation.capacityBytes);
     this.#bufferAddress = memory.addressOf(this.buffer);
     const address = memory.address(this.#struct);
-    const status = memory.pointer(address + BigInt(TRANSFER.fields.status[0]));
-    assert(status !== null, "A struct has no address");
-    this.#statusField = status;
-    if (allocation.packetsMax > 0) {
-      this.#packetTable =
-        memory.pointer(address + BigInt(PACKET_TABLE_OFFSET)) ?? undefined;
-    }
+    const at = (offsetBytes: number): Pointer => {
+      const field = memory.pointer(address + BigInt(offsetBytes));
+      assert(field !== null, "A struct has no address");
+      return field;
+    };
+    this.#head = at(HEAD_OFFSET);
+    this.#statusField = at(TRANSFER.fields.status[0]);
+    this.#packets = allocation.packetsMax === 0 ? undefined : new PacketTable(
+      factory,
+      at(PACKET_TABLE_OFFSET),
+      allocation.packetsMax,
+    );
   }
 
   /** Bytes its buffer takes. */
@@ -173,12 +195,11 @@ export class Transfer {
       "A transfer in flight is not to be changed",
     );
     assert(setup.lengthBytes <= this.buffer.length, "The buffer is too small");
-    const packets = setup.packetLengthsBytes ?? [];
-    assert(packets.length <= this.#packetsMax, "Too many packets");
-    const { memory } = this.#factory;
+    const { packetLengthsBytes: packets } = setup;
+    const packetCount = packets?.length ?? 0;
+    assert(packetCount <= this.#packetsMax, "Too many packets");
     const { fields } = TRANSFER;
-    const { structBytes: bytes, structView: view } = this.#factory;
-    view.setBigUint64(fields.dev_handle[0], setup.handle, true);
+    const { structView: view, symbols } = this.#factory;
     view.setUint8(fields.flags[0], setup.flags ?? 0);
     view.setUint8(fields.endpoint[0], setup.endpoint);
     view.setUint8(fields.type[0], setup.type);
@@ -187,12 +208,25 @@ export class Transfer {
     view.setUint32(fields.timeout[0], timeoutMs, true);
     view.setInt32(fields.status[0], STATUS_PENDING, true);
     view.setInt32(fields.length[0], setup.lengthBytes, true);
+    if (packets !== undefined) this.#packets?.write(packets);
+    if (this.#handle !== setup.handle || this.#packetCount !== packetCount) {
+      this.#writeWhole(setup.handle, packetCount);
+      return;
+    }
+    // SAFETY: sixteen bytes of the factory's struct into our own, not in flight.
+    symbols.copyNative(this.#head, this.#factory.headPointer, HEAD_BYTES);
+  }
+
+  #writeWhole(handle: bigint, packetCount: number): void {
+    const { fields } = TRANSFER;
+    const { memory, structBytes: bytes, structView: view } = this.#factory;
+    view.setBigUint64(fields.dev_handle[0], handle, true);
     view.setBigUint64(fields.buffer[0], this.#bufferAddress, true);
-    view.setInt32(fields.num_iso_packets[0], packets.length, true);
+    view.setInt32(fields.num_iso_packets[0], packetCount, true);
     // SAFETY: our own struct, not in flight; the buffer lives with this object.
     memory.write(this.#struct, bytes);
-    this.#packetLengthsBytes = packets;
-    this.#writePacketTable();
+    this.#handle = handle;
+    this.#packetCount = packetCount;
   }
 
   /**
@@ -272,41 +306,7 @@ export class Transfer {
 
   /** Outcome of each packet, after it finished. */
   packets(): PacketOutcome[] {
-    const table = this.#packetTable;
-    const lengths = this.#packetLengthsBytes;
-    if (table === undefined || this.isLost) return [];
-    // SAFETY: our own struct has room for `packetsMax` packets.
-    const view = this.#factory.memory.readView(
-      table,
-      lengths.length * PACKET.sizeBytes,
-    );
-    let offsetBytes = 0;
-    return lengths.map((lengthBytes, index) => {
-      const at = index * PACKET.sizeBytes;
-      const actual = view.getUint32(at + PACKET.fields.actual_length[0], true);
-      const status = view.getInt32(at + PACKET.fields.status[0], true);
-      const outcome: PacketOutcome = {
-        status: transferStatus(status),
-        offsetBytes,
-        actualLengthBytes: Math.min(actual, lengthBytes),
-      };
-      offsetBytes += lengthBytes;
-      return outcome;
-    });
-  }
-
-  /** Clears what the last use left in the packet table: a resubmit reuses it. */
-  #writePacketTable(): void {
-    const table = this.#packetTable;
-    const lengths = this.#packetLengthsBytes;
-    if (table === undefined || lengths.length === 0) return;
-    const bytes = nativeBytes(lengths.length * PACKET.sizeBytes);
-    const view = new DataView(bytes.buffer);
-    lengths.forEach((length, index) =>
-      view.setUint32(index * PACKET.sizeBytes, length, true)
-    );
-    // SAFETY: as in `prepare`; room was made for `packetsMax` packets.
-    this.#factory.memory.write(table, bytes);
+    return this.isLost ? [] : this.#packets?.read() ?? [];
   }
 
   /** Gives the struct back. Twice is a no-op. */
@@ -322,3 +322,62 @@ export class Transfer {
 }
 
 function unused(): void {}
+
+/** The packet table behind the struct of an isochronous transfer. */
+class PacketTable {
+  readonly #symbols: LibusbSymbols;
+  readonly #table: Pointer;
+  readonly #copy: Pointer;
+  /** Our copy: `length`, `actual_length`, `status` of each packet. */
+  readonly #words: Int32Array<ArrayBuffer>;
+  #count = 0;
+
+  constructor(factory: TransferFactory, table: Pointer, packetsMax: number) {
+    const bytes = nativeBytes(packetsMax * PACKET.sizeBytes);
+    this.#symbols = factory.symbols;
+    this.#table = table;
+    this.#copy = factory.memory.pointerTo(bytes);
+    this.#words = new Int32Array(bytes.buffer);
+  }
+
+  /** Clears what the last use left, too: a resubmit reuses it. */
+  write(lengthsBytes: readonly number[]): void {
+    const words = this.#words;
+    this.#count = lengthsBytes.length;
+    for (let n = 0; n < lengthsBytes.length; n++) {
+      words[n * PACKET_WORDS] = lengthsBytes[n] ?? 0;
+      words[n * PACKET_WORDS + 1] = 0;
+      words[n * PACKET_WORDS + 2] = 0;
+    }
+    // SAFETY: not in flight; room was made for `packetsMax` packets, here and there.
+    this.#symbols.copyNative(
+      this.#table,
+      this.#copy,
+      this.#count * PACKET.sizeBytes,
+    );
+  }
+
+  /** What became of each. Lengths are bounded by what was asked for. */
+  read(): PacketOutcome[] {
+    const words = this.#words;
+    // SAFETY: as in `write`.
+    this.#symbols.copyNative(
+      this.#copy,
+      this.#table,
+      this.#count * PACKET.sizeBytes,
+    );
+    const outcomes: PacketOutcome[] = [];
+    let offsetBytes = 0;
+    for (let n = 0; n < this.#count; n++) {
+      const lengthBytes = words[n * PACKET_WORDS] ?? 0;
+      const actual = (words[n * PACKET_WORDS + 1] ?? 0) >>> 0;
+      outcomes.push({
+        status: transferStatus(words[n * PACKET_WORDS + 2] ?? 0),
+        offsetBytes,
+        actualLengthBytes: Math.min(actual, lengthBytes),
+      });
+      offsetBytes += lengthBytes;
+    }
+    return outcomes;
+  }
+}

@@ -29,8 +29,6 @@ import {
 
 /** A request, checked and in libusb's terms. */
 export interface TransferPlan {
-  /** For errors: `read from endpoint 0x82`. */
-  readonly operation: string;
   /** 0 for control. */
   readonly endpoint: number;
   /** `LIBUSB_TRANSFER_TYPE_*`. */
@@ -44,41 +42,44 @@ export interface TransferPlan {
   /** Behind the head: OUT data. */
   readonly data: Uint8Array | undefined;
   readonly packetLengthsBytes: readonly number[] | undefined;
-  readonly timeoutMs: number;
 }
 
-/** Where a plan looks its endpoint up; throws when it cannot be used. */
-export type EndpointLookup = (
-  address: EndpointAddress,
-  operation: string,
-) => EndpointDescriptor;
+/** What a request is checked against. */
+export interface PlanContext {
+  /** For errors. */
+  readonly device: string;
+  /** Gives a usable endpoint; throws when it cannot be used for the request. */
+  readonly lookup: (
+    address: EndpointAddress,
+    request: TransferRequest,
+  ) => EndpointDescriptor;
+}
 
 /**
- * Checks a request against the limits and the device.
+ * Checks a request against the limits and the device. Every transfer comes
+ * through here: no text is made and nothing is copied unless it fails.
  *
  * @throws {UsbError} `invalidParameter`, and what `lookup` throws.
  */
 export function planTransfer(
   request: TransferRequest,
-  options: { readonly device: string; readonly lookup: EndpointLookup },
+  context: PlanContext,
 ): TransferPlan {
-  const operation = operationOf(request);
-  const refuse = (reason: string): UsbError =>
+  const refuse: Refuse = (reason) =>
     new UsbError({
       code: "invalidParameter",
-      device: options.device,
-      operation,
+      device: context.device,
+      operation: operationOf(request),
       reason,
     });
   const timeoutMs = request.timeoutMs ?? 0;
   if (!(timeoutMs >= 0 && timeoutMs <= MAX_TIMEOUT_MS)) {
     throw refuse(`a time limit is 0 to ${MAX_TIMEOUT_MS} ms`);
   }
-  const base = { operation, timeoutMs };
   if (request.type === "controlIn" || request.type === "controlOut") {
-    return { ...base, ...planControl(request, refuse) };
+    return planControl(request, refuse);
   }
-  const endpoint = options.lookup(request.endpoint, operation);
+  const endpoint = context.lookup(request.endpoint, request);
   const direction = request.type === "in" || request.type === "isochronousIn"
     ? "in"
     : "out";
@@ -88,10 +89,10 @@ export function planTransfer(
   const isIsochronous = endpoint.transferType === "isochronous";
   if (request.type === "isochronousIn" || request.type === "isochronousOut") {
     if (!isIsochronous) throw refuse("the endpoint is not isochronous");
-    return { ...base, direction, ...planIsochronous(request, refuse) };
+    return planIsochronous(request, refuse);
   }
   if (isIsochronous) throw refuse("the endpoint is isochronous");
-  return { ...base, direction, ...planData(request, endpoint, refuse) };
+  return planData(request, endpoint, refuse);
 }
 
 /** Number of a transfer type in libusb. */
@@ -107,7 +108,6 @@ const NATIVE_TYPES: Readonly<Record<TransferType, number>> = {
 };
 
 type Refuse = (reason: string) => UsbError;
-type Planned = Omit<TransferPlan, "operation" | "timeoutMs" | "direction">;
 type ControlRequest = Extract<
   TransferRequest,
   { type: "controlIn" | "controlOut" }
@@ -118,16 +118,13 @@ type IsochronousRequest = Extract<
   { type: "isochronousIn" | "isochronousOut" }
 >;
 
-function planControl(
-  request: ControlRequest,
-  refuse: Refuse,
-): Planned & { readonly direction: Direction } {
+function planControl(request: ControlRequest, refuse: Refuse): TransferPlan {
   const isIn = request.type === "controlIn";
   const lengthBytes = isIn ? request.lengthBytes : request.data.length;
   if (!isLength(lengthBytes, MAX_CONTROL_BYTES)) {
     throw refuse(`a control transfer carries 0 to ${MAX_CONTROL_BYTES} bytes`);
   }
-  const direction = isIn ? "in" : "out";
+  const direction: Direction = isIn ? "in" : "out";
   return {
     endpoint: 0,
     type: LIBUSB_TRANSFER_TYPE.CONTROL,
@@ -144,7 +141,7 @@ function planData(
   request: DataRequest,
   endpoint: EndpointDescriptor,
   refuse: Refuse,
-): Planned {
+): TransferPlan {
   const isIn = request.type === "in";
   const lengthBytes = isIn ? request.lengthBytes : request.data.length;
   if (!isLength(lengthBytes, MAX_TRANSFER_BYTES)) {
@@ -155,6 +152,7 @@ function planData(
     endpoint: endpoint.endpointAddress,
     type: nativeType(endpoint.transferType),
     flags: hasZeroPacket ? LIBUSB_TRANSFER_ADD_ZERO_PACKET : 0,
+    direction: isIn ? "in" : "out",
     lengthBytes,
     headBytes: undefined,
     data: isIn ? undefined : request.data,
@@ -165,7 +163,7 @@ function planData(
 function planIsochronous(
   request: IsochronousRequest,
   refuse: Refuse,
-): Planned {
+): TransferPlan {
   const lengths = request.packetLengthsBytes;
   if (lengths.length < 1 || lengths.length > MAX_ISOCHRONOUS_PACKETS) {
     throw refuse(
@@ -186,6 +184,7 @@ function planIsochronous(
     endpoint: request.endpoint,
     type: LIBUSB_TRANSFER_TYPE.ISOCHRONOUS,
     flags: 0,
+    direction: data === undefined ? "in" : "out",
     lengthBytes,
     headBytes: undefined,
     data,
@@ -200,7 +199,8 @@ function isLength(value: number, max: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= max;
 }
 
-function operationOf(request: TransferRequest): string {
+/** What a request is about, for errors: `read from endpoint 0x82`. */
+export function operationOf(request: TransferRequest): string {
   switch (request.type) {
     case "controlIn":
       return `read control request ${hex(request.setup.request)}`;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { MAX_TRANSFERS_IN_FLIGHT } from "../driver/limits.ts";
 import type { Transfer, TransferFactory } from "./transfer.ts";
 
 /** Smallest buffer: a full-speed packet and its setup. */
@@ -12,7 +13,9 @@ const SMALLEST_BYTES = 128;
 /** Larger ones are made when needed: keeping them would hoard memory, and they cost little beside their data. */
 export const POOLED_BYTES_MAX = 64 * 1024;
 /** Of one size; a deeper queue than this frees and makes some. */
-const KEPT_PER_SIZE = 32;
+const KEPT_PER_SIZE = MAX_TRANSFERS_IN_FLIGHT;
+/** Of all sizes and packet counts together. */
+const KEPT_MAX = 256;
 /** Handed out at once, per device: a runaway caller is told `noMemory` long before the kernel suffers. */
 const MAX_OUTSTANDING = 4096;
 
@@ -21,6 +24,7 @@ export class TransferPool {
   readonly #factory: TransferFactory;
   readonly #kept = new Map<number, Transfer[]>();
   #outstanding = 0;
+  #keptCount = 0;
 
   /** Takes new ones from `factory`. */
   constructor(factory: TransferFactory) {
@@ -31,8 +35,9 @@ export class TransferPool {
   take(lengthBytes: number, packetsMax = 0): Transfer | undefined {
     if (this.#outstanding >= MAX_OUTSTANDING) return undefined;
     const size = sizeFor(lengthBytes);
-    const kept = packetsMax > 0 ? undefined : this.#kept.get(size)?.pop();
+    const kept = this.#kept.get(keyOf(size, packetsMax))?.pop();
     const transfer = kept ?? this.#factory.create(size, packetsMax);
+    if (kept !== undefined) this.#keptCount--;
     if (transfer !== undefined) this.#outstanding++;
     return transfer;
   }
@@ -41,20 +46,28 @@ export class TransferPool {
   give(transfer: Transfer, packetsMax = 0): void {
     this.#outstanding--;
     const size = transfer.capacityBytes;
-    const kept = this.#kept.get(size) ?? [];
-    const isKept = packetsMax === 0 && size <= POOLED_BYTES_MAX &&
-      kept.length < KEPT_PER_SIZE && !transfer.isLost &&
-      !transfer.isBeingCancelled;
+    const key = keyOf(size, packetsMax);
+    let kept = this.#kept.get(key);
+    if (kept === undefined) this.#kept.set(key, kept = []);
+    const isKept = size <= POOLED_BYTES_MAX && kept.length < KEPT_PER_SIZE &&
+      !transfer.isLost && !transfer.isBeingCancelled &&
+      this.#keptCount < KEPT_MAX;
     if (!isKept) return transfer.free();
+    this.#keptCount++;
     kept.push(transfer);
-    this.#kept.set(size, kept);
   }
 
   /** Frees those that wait. */
   close(): void {
     for (const transfer of [...this.#kept.values()].flat()) transfer.free();
     this.#kept.clear();
+    this.#keptCount = 0;
   }
+}
+
+/** Sizes are below 2^32. */
+function keyOf(size: number, packetsMax: number): number {
+  return packetsMax * 2 ** 32 + size;
 }
 
 /** The next power of two, so that a buffer serves many lengths; exact above the pooled sizes. */
