@@ -262,8 +262,10 @@ export class DeviceCore implements DeviceState {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof UsbError && error.code === "noDevice") this.missed();
-      throw fromUsbError(error);
+      if (!(error instanceof UsbError)) throw error;
+      if (error.code === "noDevice") this.missed();
+      // The port may as well say that we closed it, which came of the same.
+      throw this.#isGone ? this.#goneError(error) : fromUsbError(error);
     }
   }
 
@@ -300,8 +302,8 @@ export class DeviceCore implements DeviceState {
     if (this.#isGone) throw this.#goneError();
   }
 
-  #goneError(): DOMException {
-    return domError("NotFoundError", "The device was disconnected");
+  #goneError(cause?: UsbError): DOMException {
+    return domError("NotFoundError", "The device was disconnected", cause);
   }
 
   /** The device is there, and nothing of it changes; `ofDevice`: interfaces may. */

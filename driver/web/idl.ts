@@ -5,7 +5,7 @@
  * @module
  */
 
-import { UsbError, type UsbErrorCode } from "../errors.ts";
+import type { UsbError, UsbErrorCode } from "../errors.ts";
 
 /** Names of `DOMException` that WebUSB uses. */
 export type DomErrorName =
@@ -45,9 +45,8 @@ const NAMES: Readonly<Partial<Record<UsbErrorCode, DomErrorName>>> = {
   state: "InvalidStateError",
 };
 
-/** The WebUSB exception for a failure of the port; a bug of ours passes as it is. */
-export function fromUsbError(error: unknown): unknown {
-  if (!(error instanceof UsbError)) return error;
+/** The WebUSB exception for a failure of the port. */
+export function fromUsbError(error: UsbError): DOMException {
   return domError(NAMES[error.code] ?? "NetworkError", error.message, error);
 }
 

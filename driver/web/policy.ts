@@ -7,7 +7,7 @@
  */
 
 import type { DeviceInfo } from "../port.ts";
-import { BLOCKLIST } from "./blocklist.ts";
+import { BLOCKLIST, type BlocklistEntry } from "./blocklist.ts";
 
 /** How much of a device a program may use. */
 export type WebUsbPolicy = "open" | "web";
@@ -24,9 +24,12 @@ export const PROTECTED_CLASSES: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** Whether the `web` policy hides the device: up to and including the listed version. */
-export function isBlocklisted(device: DeviceInfo): boolean {
+export function isBlocklisted(
+  device: Pick<DeviceInfo, "descriptor">,
+  list: readonly BlocklistEntry[] = BLOCKLIST,
+): boolean {
   const { vendorId, productId, deviceVersion } = device.descriptor;
-  return BLOCKLIST.some(([vendor, product, versionMax]) =>
+  return list.some(([vendor, product, versionMax]) =>
     vendor === vendorId && product === productId &&
     deviceVersion <= versionMax
   );

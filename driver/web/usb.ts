@@ -222,7 +222,8 @@ export class USB extends EventTarget implements AsyncDisposable {
       : offered[devices.indexOf(chosen)];
     // It may have left while somebody was choosing.
     const isThere = info !== undefined &&
-      this.#known.get(info.id)?.core.isGone === false;
+      (await this.#present()).some(({ id }) => id === info.id) &&
+      this.#known.get(info.id)?.device === chosen;
     if (chosen === undefined || !isThere) {
       throw domError("NotFoundError", "No device selected");
     }

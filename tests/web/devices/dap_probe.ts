@@ -118,7 +118,8 @@ export class DapProbe extends DescribedDevice {
   #transfer(view: DataView): number[] {
     const count = view.getUint8(2);
     const words: number[] = [];
-    for (let at = 3, done = 0; done < count; done++, at += 5) {
+    for (let done = 0; done < count; done++) {
+      const at = 3 + 5 * done;
       const request = view.getUint8(at);
       if ((request & 2) !== 0) words.push(...this.#read(request));
       else this.#write(request, view.getUint32(at + 1, true));

@@ -51,7 +51,7 @@ export class DescribedDevice extends VirtualDevice {
   /** Settings selected: `[interface, setting]`. */
   readonly settings: [number, number][] = [];
   /** Configurations selected. */
-  readonly configured_: number[] = [];
+  readonly configurations: number[] = [];
   readonly #answer: Description["answer"];
 
   constructor(description: Description = {}) {
@@ -75,7 +75,7 @@ export class DescribedDevice extends VirtualDevice {
   }
 
   override configured(value: number): void {
-    this.configured_.push(value);
+    this.configurations.push(value);
   }
 
   /** Queues data of an IN endpoint. */
