@@ -8,6 +8,7 @@
 import { UsbError } from "../errors.ts";
 import type { FoundLibrary, SandboxFacts } from "./cli/toolbox.ts";
 import type { DeviceRow } from "./device_rows.ts";
+import { deniesNewCode } from "./sandbox_policy_explain.ts";
 import type { SystemReader } from "./system_reader.ts";
 
 /** `note`: works, but something better can be had. `fail`: does not work. */
@@ -196,6 +197,8 @@ async function checkSandbox(inputs: DoctorInputs): Promise<Check[]> {
   return [
     checkLandlock(facts.landlockAbi),
     checkSeccomp(inputs.system),
+    checkNoNewPrivileges(inputs.system),
+    checkNewCode(inputs.system),
     checkTransport("virtual bus A (umockdev)", facts.transports.preload, {
       cause: "Needed for --virtual with --direct and for simulate",
       next: "Install umockdev: apt-get install umockdev",
@@ -236,6 +239,39 @@ function checkSeccomp(system: SystemReader): Check {
     found: "none",
     cause: "Without it no driver is started sandboxed",
     next: "Use a kernel with CONFIG_SECCOMP_FILTER",
+  };
+}
+
+function checkNoNewPrivileges(system: SystemReader): Check {
+  const name = "no new privileges";
+  const status = system.readText("/proc/self/status");
+  const found = /^NoNewPrivs:\s*(\d)/m.exec(status ?? "")?.[1];
+  if (found !== undefined) {
+    const isSet = found === "1" ? ", and set for this process" : "";
+    return { name, result: "ok", found: `available${isSet}` };
+  }
+  return {
+    name,
+    result: "note",
+    found: "cannot be told",
+    cause: "/proc is not mounted, or the kernel is older than 4.10",
+    next: "Mount /proc; Landlock needs a newer kernel in any case",
+  };
+}
+
+function checkNewCode(system: SystemReader): Check {
+  const name = "profile jitless";
+  const release = system.readText("/proc/sys/kernel/osrelease")?.trim();
+  if (deniesNewCode(release)) {
+    return { name, result: "ok", found: release ?? "Linux" };
+  }
+  return {
+    name,
+    result: "note",
+    found: `not on Linux ${release}`,
+    cause: "Without PR_SET_MDWE, from Linux 6.3 on, nothing keeps a process " +
+      "from making executable memory",
+    next: "Use the default profile, or a kernel from 6.3 on",
   };
 }
 

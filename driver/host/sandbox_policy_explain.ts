@@ -56,6 +56,8 @@ export interface ExplainMachine {
   /** 0: no Landlock. */
   readonly landlockAbi: number;
   readonly isRoot: boolean;
+  /** `6.1.0-18-amd64`; default: new enough for everything. */
+  readonly kernelRelease?: string;
   /** Paths that exist, so that absent optional ones are left out; default: all are shown. */
   readonly exists?: (path: string) => boolean;
 }
@@ -153,6 +155,7 @@ function layers(
 ): ExplainedLayer[] {
   const { landlockAbi, isRoot } = machine;
   const isTight = policy.profile === "jitless";
+  const canBeTight = deniesNewCode(machine.kernelRelease);
   return [
     layer(
       "Landlock",
@@ -178,8 +181,10 @@ function layers(
     ),
     layer(
       "no new code",
-      isTight,
-      isTight
+      isTight && canBeTight,
+      !canBeTight
+        ? `profile jitless needs Linux 6.3; this is ${machine.kernelRelease}`
+        : isTight
         ? "jitless: no executable memory can be made"
         : "profile jitless has it; JavaScript then runs 10 to 75 times slower",
     ),
@@ -206,6 +211,14 @@ function layers(
       "parent-death signal, which the driver cannot forget",
     ),
   ];
+}
+
+/** Whether a kernel has PR_SET_MDWE, which the jitless profile needs: from Linux 6.3 on. */
+export function deniesNewCode(kernelRelease: string | undefined): boolean {
+  const found = /^(\d+)\.(\d+)/.exec(kernelRelease ?? "");
+  if (found === null) return true;
+  const [major, minor] = [Number(found[1]), Number(found[2])];
+  return major > 6 || (major === 6 && minor >= 3);
 }
 
 const WEAKER =

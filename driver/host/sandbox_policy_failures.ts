@@ -16,13 +16,13 @@ export const LAUNCHER_REFUSALS = {
   "library": "Install libusb, or name its file",
   "device-missing": "Look the device up again: it was unplugged",
   "device-access":
-    "Add a udev rule that gives the node to this user's group, and log in again",
+    "Install the udev rule that driverspace udev VID:PID prints, and log in again",
   "device-symlink": "Name the node itself",
   "device-not-usb": "Name a node below /dev/bus/usb",
   "device-other": "Look the device up again: another one took its place",
   "device-io": "Check cable and hub, then try again",
   "interface-busy":
-    "Stop what uses the interface, or let the launcher detach its kernel driver",
+    'Stop the program that holds it; a driver that declares kernelDriver: "detach" takes it from the kernel',
   "interface-mask": "Use a kernel that has USBDEVFS_DROP_PRIVILEGES (4.9)",
   "log-missing": "Create the folder of the log",
   "log-access": "Give the folder of the log to this user",
@@ -33,6 +33,8 @@ export const LAUNCHER_REFUSALS = {
   "log-overlap": "Keep logs apart from code and libraries",
   "landlock-missing":
     "Use a kernel with Landlock (5.13, CONFIG_SECURITY_LANDLOCK, lsm=landlock)",
+  "executable-memory":
+    "The jitless profile needs Linux 6.3 (PR_SET_MDWE): use a newer kernel, or the default profile",
   "landlock-old": "Use a newer kernel, or lower the required version",
   "landlock-path": "Check that the named file exists and may be read",
   "seccomp": "Use a kernel with CONFIG_SECCOMP_FILTER",

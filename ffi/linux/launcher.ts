@@ -290,7 +290,8 @@ function becomeDriver(
   if (what.isJitless) {
     // Here, not earlier: the launcher itself still compiles code.
     const args = [PR_SET_MDWE, 1, 0, 0, 0];
-    must("seccomp", "prctl(MDWE)", libc.call("prctl", args));
+    const result = libc.call("prctl", args);
+    must("executable-memory", "prctl(PR_SET_MDWE)", result);
   }
   if (what.ruleset >= 0) {
     const result = restrictSelf(libc, what.ruleset);
@@ -315,10 +316,11 @@ function orEnd(
   },
 ): void {
   if (outcome.result >= 0) return;
-  const text = `Cannot confine the driver: ${outcome.step}: ${
-    errnoName(-outcome.result)
-  }`;
-  const line = cstring(`${formatRefusal(outcome.refusal, text)}\n`);
+  const { refusal, message } = new LaunchRefused(
+    outcome.refusal,
+    `Cannot confine the driver: ${outcome.step}: ${errnoName(-outcome.result)}`,
+  );
+  const line = cstring(`${formatRefusal(refusal, message)}\n`);
   const STDERR = 2;
   libc.call("write", [STDERR, line, line.length - 1]);
   libc.call("exit_group", [REFUSED_EXIT_CODE]);

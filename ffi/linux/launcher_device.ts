@@ -59,7 +59,7 @@ export function openDevice(
   if (device < 0) {
     throw new LaunchRefused(
       OPEN_REFUSALS.get(-device) ?? "device-access",
-      `Cannot open ${path}: ${errnoName(-device)}`,
+      `Cannot open ${path} for ${wantedIds(policy)}: ${errnoName(-device)}`,
     );
   }
   if (options.isStandIn) return device;
@@ -96,13 +96,10 @@ function checkIdentity(
   const vendor = view.getUint16(8, true);
   const product = view.getUint16(10, true);
   if (vendor !== expect.vendorId || product !== expect.productId) {
-    const [wanted, found] = [[expect.vendorId, expect.productId], [
-      vendor,
-      product,
-    ]].map(([v = 0, p = 0]) => formatIds(vendorId(v), productId(p)));
+    const found = formatIds(vendorId(vendor), productId(product));
     throw new LaunchRefused(
       "device-other",
-      `Cannot use ${nodePath}: it is ${found}, not ${wanted}`,
+      `Cannot use ${nodePath}: it is ${found}, not ${wantedIds(policy)}`,
     );
   }
   if (expect.serialNumber === undefined) return;
@@ -118,6 +115,10 @@ function checkIdentity(
       }, not ${JSON.stringify(expect.serialNumber)}`,
     );
   }
+}
+
+function wantedIds({ expect }: SandboxPolicy): string {
+  return formatIds(vendorId(expect.vendorId), productId(expect.productId));
 }
 
 /** The serial number in the device's first language, as the kernel reads it. */

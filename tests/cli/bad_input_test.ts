@@ -307,21 +307,32 @@ Deno.test("The program itself refuses with a sentence on stderr and nothing on s
   assertStringIncludes(err, "Did you mean run?");
 });
 
-Deno.test("A busy interface ends with 75 and leaves nothing claimed", {
-  ignore: !HAS_NOTIFY,
-}, async () => {
-  using folder = new Folder();
-  // Two drivers on one virtual bus: the inner driverspace sees the outer's bus.
-  const { code, err } = await driverspace([
-    ...["simulate", "multimeter", "--transport", "notify"],
-    ...["--", "sh", fixture("busy.sh")],
-    Deno.execPath(),
-    new URL("../../cli.ts", import.meta.url).pathname,
-    folder.path,
-  ]);
-  assertEquals(code, 75, err);
-  assertStringIncludes(err, "another program holds it");
-});
+for (const mode of ["--direct", ""]) {
+  const where = mode === "" ? "in the sandbox" : "in direct mode";
+  Deno.test(
+    `A busy interface ends with 75 ${where} and leaves nothing claimed`,
+    {
+      ignore: !HAS_NOTIFY,
+    },
+    async () => {
+      using folder = new Folder();
+      // Two drivers on one virtual bus: the inner driverspace sees the outer's bus.
+      const { code, err } = await driverspace([
+        ...["simulate", "multimeter", "--transport", "notify"],
+        ...["--", "sh", fixture("busy.sh")],
+        Deno.execPath(),
+        new URL("../../cli.ts", import.meta.url).pathname,
+        folder.path,
+        mode,
+      ]);
+      assertEquals(code, 75, err);
+      assertStringIncludes(
+        err,
+        mode === "" ? "usbfs holds it" : "another program holds it",
+      );
+    },
+  );
+}
 
 function fixture(name: string): string {
   return new URL(`./fixtures/${name}`, import.meta.url).pathname;

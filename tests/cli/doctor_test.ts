@@ -9,6 +9,8 @@ const SOUND = {
   "/run/udev/control": "",
   "/sys/module/usbcore/parameters/usbfs_memory_mb": "16\n",
   "/proc/sys/kernel/seccomp/actions_avail": "kill_process trap errno allow\n",
+  "/proc/self/status": "Name:\tdeno\nNoNewPrivs:\t0\nSeccomp:\t0\n",
+  "/proc/sys/kernel/osrelease": "6.12.0-1-amd64\n",
 };
 
 async function checks(
@@ -86,6 +88,26 @@ Deno.test("doctor fails without Landlock and without seccomp", async () => {
   assertEquals(found.get("landlock")?.result, "fail");
   assertEquals(found.get("seccomp")?.result, "fail");
   assertEquals(found.get("virtual bus A (umockdev)")?.result, "note");
+});
+
+Deno.test("doctor says which kernel the jitless profile needs, and that is no failure", async () => {
+  for (
+    const [release, result] of [
+      ["6.1.0-18-amd64", "note"],
+      ["5.15.0", "note"],
+      ["6.3.0", "ok"],
+      ["10.0", "ok"],
+    ]
+  ) {
+    const { code, found } = await checks(fakeToolbox({
+      devices: [fakeDevice()],
+      system: fakeSystem({
+        ...SOUND,
+        "/proc/sys/kernel/osrelease": `${release}\n`,
+      }),
+    }));
+    assertEquals([code, found.get("profile jitless")?.result], [0, result]);
+  }
 });
 
 Deno.test("doctor says when there is no USB, no udev and little memory for transfers", async () => {

@@ -5,7 +5,7 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import { call, fakeDevice, fakeToolbox } from "./fake_parts.ts";
+import { call, fakeDevice, fakeSystem, fakeToolbox } from "./fake_parts.ts";
 
 /** The meter with the one interface its driver claims. */
 const METER: DeviceInfo = fakeDevice({
@@ -68,6 +68,31 @@ Deno.test("explain --json is one object of rights, layers and limits", async () 
   );
   const { rights, layers, limits } = JSON.parse(out);
   assert(rights.length > 10 && layers.length > 5 && limits.length > 0);
+});
+
+Deno.test("explain --json says that the jitless profile needs Linux 6.3 where it cannot hold", async () => {
+  const args = ["explain", "usbtmc", "--device", "0957:1755", "--json"];
+  const layerOn = async (release: string): Promise<unknown> => {
+    const toolbox = fakeToolbox({
+      devices: [METER],
+      system: fakeSystem({ "/proc/sys/kernel/osrelease": release }),
+    });
+    const { out } = await call([...args, "--profile", "jitless"], toolbox);
+    const { layers } = JSON.parse(out) as {
+      layers: { name: string; isActive: boolean; detail: string }[];
+    };
+    return layers.find(({ name }) => name === "no new code");
+  };
+  assertEquals(await layerOn("6.1.0-18-amd64\n"), {
+    name: "no new code",
+    isActive: false,
+    detail: "profile jitless needs Linux 6.3; this is 6.1.0-18-amd64",
+  });
+  assertEquals(await layerOn("6.12.1\n"), {
+    name: "no new code",
+    isActive: true,
+    detail: "jitless: no executable memory can be made",
+  });
 });
 
 Deno.test("permissions prints exactly the flags of direct mode, and what they do not do", async () => {

@@ -7,6 +7,7 @@
 
 import type { UsbErrorCode } from "../../errors.ts";
 import type { ExitClass } from "../exit_class.ts";
+import type { LauncherRefusal } from "../sandbox_policy_failures.ts";
 
 /** Codes above 2 are those of BSD's sysexits where one fits. */
 export const EXIT = {
@@ -86,6 +87,21 @@ export function exitCodeOfUsbError(code: UsbErrorCode): ExitCode {
 export function isUsbErrorCode(word: string): word is UsbErrorCode {
   return Object.hasOwn(USB_CODES, word);
 }
+
+/** The code for a start that the launcher refused: what direct mode ends with for the same cause. */
+export function exitCodeOfRefusal(refusal: LauncherRefusal): ExitCode {
+  if (refusal.startsWith("log-")) return EXIT.cannotCreateLog;
+  return REFUSAL_CODES[refusal] ?? EXIT.permission;
+}
+
+const REFUSAL_CODES: Partial<Record<LauncherRefusal, ExitCode>> = {
+  "configuration": EXIT.config,
+  "library": EXIT.library,
+  "device-missing": EXIT.unavailable,
+  "device-other": EXIT.unavailable,
+  "device-io": EXIT.io,
+  "interface-busy": EXIT.busy,
+};
 
 /** The code for the end of a driver that will not be started again. */
 export function exitCodeOfClass(exitClass: ExitClass): ExitCode {

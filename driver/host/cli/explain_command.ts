@@ -109,11 +109,13 @@ async function explain(call: CommandCall): Promise<ExitCode> {
     ...(choice.kind === "device" ? { parentProcessId: Deno.pid } : {}),
   });
   const { landlockAbi } = await toolbox.sandboxFacts();
+  const release = toolbox.system.readText("/proc/sys/kernel/osrelease");
   const explanation = explainPolicy(policy, {
     denoPath: Deno.execPath(),
     architecture: Deno.build.arch === "aarch64" ? "aarch64" : "x86_64",
     landlockAbi,
     isRoot: toolbox.system.identity().uid === 0,
+    ...(release === undefined ? {} : { kernelRelease: release.trim() }),
     exists: (path) => toolbox.system.fileFacts(path) !== undefined,
   });
   if (call.has("json")) printJson(io, explanation);

@@ -14,6 +14,7 @@ import {
   EXIT,
   type ExitCode,
   exitCodeOfClass,
+  exitCodeOfRefusal,
   exitCodeOfUsbError,
   isUsbErrorCode,
 } from "./exit_codes.ts";
@@ -187,9 +188,8 @@ function conclude(outcome: RunnerOutcome, plan: RunPlan): ExitCode {
 export function endError(name: string, end: DriverProcessEnd): CliError {
   const refusal = parseRefusal(end.stderrTail);
   const code = end.failure?.code;
-  const isLog = refusal?.refusal.startsWith("log-") === true;
-  const exitCode = isLog
-    ? EXIT.cannotCreateLog
+  const exitCode = refusal !== undefined
+    ? exitCodeOfRefusal(refusal.refusal)
     : code !== undefined && isUsbErrorCode(code)
     ? exitCodeOfUsbError(code)
     : exitCodeOfClass(end.exitClass);

@@ -13,7 +13,7 @@ import {
   buildReattachCommand,
 } from "../../../driver/host/sandbox_policy_command.ts";
 import type { SandboxReport } from "../../../driver/host/sandbox_policy_report.ts";
-import { assertEquals } from "../../../driver/std.ts";
+import { assertEquals, assertStringIncludes } from "../../../driver/std.ts";
 import { ExportedBus } from "./exported_bus.ts";
 import { driverOf, run, until, waitForDevice } from "./sysfs_devices.ts";
 
@@ -149,7 +149,12 @@ Deno.test("Sandbox on a kernel: without executable memory it starts from 6.3 on,
     if (hasMemoryDenyWriteExecute()) {
       assertWorks(end);
       assertEquals(end.sandbox?.noNewCode, true);
-    } else assertEquals([end.code, end.results], [77, undefined]);
+    } else {
+      assertEquals([end.code, end.results], [77, undefined]);
+      const refusal = parseRefusal(end.stderr);
+      assertEquals(refusal?.refusal, "executable-memory");
+      assertStringIncludes(refusal?.message ?? "", "needs Linux 6.3");
+    }
   }));
 
 /** PR_SET_MDWE came with Linux 6.3; Debian 12 has 6.1. */
