@@ -7,7 +7,12 @@
  */
 
 import { UsbError } from "../driver/errors.ts";
-import { LIBUSB_SYMBOLS, type LibusbSymbols } from "./libusb_symbols.ts";
+import { bindSymbols } from "./bind_symbols.ts";
+import {
+  LIBUSB_HOT_SYMBOLS,
+  LIBUSB_SYMBOLS,
+  type LibusbSymbols,
+} from "./libusb_symbols.ts";
 import { VERSION } from "./libusb_structs.ts";
 import { Memory } from "./memory.ts";
 
@@ -163,7 +168,7 @@ function bind(path: string): Deno.DynamicLibrary<typeof LIBUSB_SYMBOLS> {
   try {
     // SAFETY: the table is checked against the header and the compiler by
     // tests/ffi; the port closes the library after the last call has returned.
-    return Deno.dlopen(path, LIBUSB_SYMBOLS);
+    return bindSymbols(path, LIBUSB_SYMBOLS, { hot: LIBUSB_HOT_SYMBOLS });
   } catch (cause) {
     throw bindError(path, cause);
   }

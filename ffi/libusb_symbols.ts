@@ -197,12 +197,30 @@ export const LIBUSB_SYMBOLS = {
     nonblocking: true,
     optional: true,
   },
+  // Where libc has it: glibc since 2.34, musl, macOS.
+  dlopen: {
+    parameters: ["buffer", "i32"],
+    result: "pointer",
+    optional: true,
+  },
   pthread_mutex_init: { parameters: ["pointer", "pointer"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   close: { parameters: ["i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
+
+/** What transfers call each time, so that a trampoline is worth its compilation. */
+export const LIBUSB_HOT_SYMBOLS: ReadonlySet<keyof typeof LIBUSB_SYMBOLS> =
+  new Set([
+    "libusb_submit_transfer",
+    "libusb_cancel_transfer",
+    "libusb_handle_events_timeout_completed",
+    "libusb_interrupt_event_handler",
+    "copyIn",
+    "copyNative",
+    "ppoll",
+  ]);
 
 /** The bound functions. */
 export type LibusbSymbols = Deno.DynamicLibrary<

@@ -17,10 +17,17 @@ import {
 } from "./syscalls.ts";
 
 const WORD = "usize";
+/**
+ * A word too, and passed like one by the calling conventions of x86-64 and
+ * AArch64. With a struct in its signature the runtime compiles no trampoline
+ * for a function, and calls it the slower way: right for what is called a few
+ * dozen times, as both the launcher and the driver's start are short.
+ */
+const COLD_WORD = { struct: ["usize"] } as const;
 
 const SYMBOLS = {
   syscall: {
-    parameters: [WORD, WORD, WORD, WORD, WORD, WORD, WORD],
+    parameters: [COLD_WORD, WORD, WORD, WORD, WORD, WORD, WORD],
     result: "isize",
   },
   syscallOnPool: {
@@ -29,11 +36,23 @@ const SYMBOLS = {
     result: "isize",
     nonblocking: true,
   },
-  errnoLocation: { name: "__errno_location", parameters: [], result: WORD },
-  malloc: { parameters: [WORD], result: WORD },
-  free: { parameters: [WORD], result: "void" },
-  poke: { name: "memcpy", parameters: [WORD, "buffer", WORD], result: WORD },
-  peek: { name: "memcpy", parameters: ["buffer", WORD, WORD], result: WORD },
+  errnoLocation: {
+    name: "__errno_location",
+    parameters: [],
+    result: COLD_WORD,
+  },
+  malloc: { parameters: [COLD_WORD], result: WORD },
+  free: { parameters: [COLD_WORD], result: "void" },
+  poke: {
+    name: "memcpy",
+    parameters: [WORD, "buffer", COLD_WORD],
+    result: WORD,
+  },
+  peek: {
+    name: "memcpy",
+    parameters: ["buffer", WORD, COLD_WORD],
+    result: WORD,
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** Bytes a call reads or writes. */
@@ -121,7 +140,7 @@ export class Libc implements Disposable {
     // SAFETY: addresses among the words are of memory malloc gave us, freed
     // below only; the kernel checks the rest.
     const result = Number(
-      this.#library.symbols.syscall(BigInt(number), ...words),
+      this.#library.symbols.syscall(word(number), ...words),
     );
     // The runtime may use the thread between two FFI calls, so errno is right
     // nearly always, not always: callers decide on the sign and report the number.
@@ -157,13 +176,13 @@ export class Libc implements Disposable {
   /** Writes bytes to an address that has room for them. */
   poke(address: bigint, bytes: Bytes): void {
     // SAFETY: the caller owns `byteLength` bytes at the address.
-    this.#library.symbols.poke(address, bytes, BigInt(bytes.byteLength));
+    this.#library.symbols.poke(address, bytes, word(bytes.byteLength));
   }
 
   /** Reads bytes from an address. */
   peek(address: bigint, bytes: Bytes): void {
     // SAFETY: the caller owns `byteLength` bytes at the address.
-    this.#library.symbols.peek(bytes, address, BigInt(bytes.byteLength));
+    this.#library.symbols.peek(bytes, address, word(bytes.byteLength));
   }
 
   /** A NULL-terminated `char *[]` in C memory that lives as long as the process. */
@@ -195,13 +214,13 @@ export class Libc implements Disposable {
     for (const { address, bytes } of copies) {
       this.peek(address, bytes);
       // SAFETY: malloc gave it in `#words`, and the call that used it is over.
-      this.#library.symbols.free(address);
+      this.#library.symbols.free(word(address));
     }
   }
 
   #malloc(lengthBytes: number): bigint {
     // SAFETY: any length is fine; the result is checked.
-    const address = this.#library.symbols.malloc(BigInt(lengthBytes || 1));
+    const address = this.#library.symbols.malloc(word(lengthBytes || 1));
     if (address === 0n) throw new SyscallError("malloc", ERRNO.ENOMEM);
     return address;
   }
@@ -209,9 +228,15 @@ export class Libc implements Disposable {
   #errno(): number {
     const value = new Int32Array(1);
     // SAFETY: the location is this thread's own, valid as long as the thread.
-    this.peek(this.#library.symbols.errnoLocation(), value);
+    const location = this.#library.symbols.errnoLocation();
+    this.peek(new BigUint64Array(location.buffer)[0] ?? 0n, value);
     return value[0] ?? 0;
   }
+}
+
+/** A word as a struct of one. */
+function word(value: number | bigint): BigUint64Array<ArrayBuffer> {
+  return BigUint64Array.of(BigInt.asUintN(64, BigInt(value)));
 }
 
 /**
