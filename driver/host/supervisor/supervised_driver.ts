@@ -84,9 +84,10 @@ export class SupervisedDriver {
     return this.#history;
   }
 
-  /** Wants it to run. From `failed` this is the operator's retry. */
+  /** Wants it to run. From `failed` and `quarantined` this is the operator's retry. */
   start(): void {
     this.#isWanted = true;
+    if (this.state === "quarantined") this.#consider();
     if (this.state === "failed") this.#become("stopped", "tried again");
     if (this.state === "stopped") this.#consider();
   }
@@ -229,12 +230,8 @@ export class SupervisedDriver {
 
   async #live(device: DeviceInfo): Promise<void> {
     const { spawn, clock, refusal, limits } = this.#options;
-    let client: Awaited<ReturnType<typeof spawn>>;
-    try {
-      client = await spawn(device);
-    } catch (error) {
-      return this.#conclude(endOfSpawn(error), device);
-    }
+    const client = await spawn(device).catch(endOfSpawn);
+    if ("exitClass" in client) return this.#conclude(client, device);
     this.#starts++;
     const watched = watchKill(client, () => this.#killed());
     const process = new DriverProcess(watched, {

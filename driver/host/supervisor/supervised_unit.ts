@@ -54,9 +54,11 @@ export class SupervisedUnit {
   readonly name: string;
   readonly #options: SupervisedUnitOptions;
   readonly #metrics: DriverMetrics;
+  #preparing: Promise<PreparedDriver> | undefined;
   #prepared: PreparedDriver | undefined;
-  #driver: SupervisedDriver;
+  readonly #driver: SupervisedDriver;
   #problem: string | undefined;
+  #isOver = false;
 
   /** Does nothing before `start`, but its metrics are there. */
   constructor(options: SupervisedUnitOptions) {
@@ -84,21 +86,24 @@ export class SupervisedUnit {
     return this.#driver.history;
   }
 
-  /** Prepares and starts it. Never throws for what is wrong with the driver. Again: an operator's retry. */
-  async start(): Promise<void> {
-    const { entry, prepare, log, events } = this.#options;
-    this.#problem = undefined;
+  /**
+   * Prepares and starts it with what is on the bus. Never throws for what is
+   * wrong with the driver. Again, without devices: an operator's retry.
+   */
+  async start(devices?: readonly DeviceInfo[]): Promise<void> {
+    if (this.#isOver) return;
+    this.#preparing ??= this.#options.prepare(this.#options.entry);
     try {
-      this.#prepared ??= await prepare(entry);
+      this.#prepared = await this.#preparing;
     } catch (error) {
-      this.#problem = error instanceof Error ? error.message : String(error);
-      log.record("error", "driver.unusable", this.#problem, {
-        driver: this.name,
-      });
-      events.publish("driver.unusable", { cause: this.#problem }, this.name);
-      return;
+      this.#preparing = undefined;
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#problem = problem;
+      return this.#note("error", "driver.unusable", problem);
     }
-    this.#driver.start();
+    this.#problem = undefined;
+    if (devices !== undefined) await this.look(devices);
+    if (!this.#isOver) this.#driver.start();
   }
 
   /** Looks at the bus. */
@@ -113,6 +118,7 @@ export class SupervisedUnit {
 
   /** Ends it in order, and forgets it after a while if it does not end. */
   async stop(reason: string, timeoutMs: number): Promise<void> {
+    this.#isOver = true;
     const { clock } = this.#options;
     const promise = this.#driver.stop(reason).then(() => true);
     const isOver = await within(clock, { timeoutMs, promise });

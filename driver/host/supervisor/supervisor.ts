@@ -193,8 +193,7 @@ export class Supervisor {
       }),
     });
     this.#units.set(entry.name, unit);
-    await unit.start();
-    await unit.look(this.#devices);
+    await unit.start(this.#devices);
   }
 
   async #remove(name: string): Promise<void> {

@@ -1,0 +1,124 @@
+/**
+ * What programs are shown of a supervisor: plain JSON with stable names, made
+ * of what is in memory.
+ *
+ * @module
+ */
+
+import type { Json } from "../../driver.ts";
+import { deviceLabel } from "../../match.ts";
+import { hex } from "../../usb.ts";
+import type { DriverManifest } from "../manifest.ts";
+import type { UnitStatus } from "../supervisor/supervised_unit.ts";
+
+/** Heartbeats come each 250 ms; older than this they are not fresh. */
+const BEAT_AGE_MS_MAX = 1_500;
+
+/** An object of JSON. */
+export type JsonObject = { readonly [key: string]: Json };
+
+/** One driver, short: what a table shows. */
+export function driverView(status: UnitStatus): JsonObject {
+  const { beat } = status;
+  return {
+    name: status.name,
+    driver: status.driver,
+    required: status.isRequired,
+    state: status.state,
+    since: time(status.sinceMs),
+    cause: status.cause ?? null,
+    degraded: status.degraded ?? null,
+    device: status.device === undefined ? null : {
+      label: deviceLabel(status.device),
+      vendor_id: hex(status.device.descriptor.vendorId, 4).slice(2),
+      product_id: hex(status.device.descriptor.productId, 4).slice(2),
+      serial: status.device.serialNumber ?? null,
+      port: status.device.portPath,
+      product: status.device.product ?? null,
+    },
+    pid: status.pid ?? null,
+    starts: status.starts,
+    failures: status.failures,
+    next_attempt_ms: status.nextAttemptMs ?? null,
+    heartbeat_age_ms: status.beatAgeMs === undefined
+      ? null
+      : Math.round(status.beatAgeMs),
+    loop_lag_ms: beat?.lagMs ?? null,
+    reports: beat?.reports ?? 0,
+    dropped: beat?.dropped ?? 0,
+    in_flight: beat?.inFlight ?? 0,
+    queued_commands: status.queuedCommands,
+    safe_state: status.safeState ?? null,
+    last_exit: status.lastExit === undefined ? null : {
+      class: status.lastExit.exitClass,
+      message: status.lastExit.message,
+    },
+  };
+}
+
+/** One driver with its last values, its history and its commands. */
+export function driverDetail(
+  status: UnitStatus,
+  manifest: DriverManifest | undefined,
+): JsonObject {
+  return {
+    ...driverView(status),
+    values: status.values.map((value) => ({
+      event: value.event,
+      data: value.data,
+      at: time(value.atMs),
+      age_ms: value.ageMs,
+      stale: value.stale,
+    })),
+    transitions: status.transitions.map(({ from, to, cause, atMs }) => ({
+      from,
+      to,
+      cause: cause ?? null,
+      at: time(atMs),
+    })),
+    commands: Object.entries(manifest?.commands ?? {}).map((
+      [name, command],
+    ) => ({
+      name,
+      description: command.description,
+      idempotent: command.idempotent,
+      timeout_ms: command.timeoutMs ?? null,
+      params: command.params as unknown as Json,
+    })),
+  };
+}
+
+/** Whether everything that is required works, with one entry for each check. */
+export function readiness(
+  statuses: readonly UnitStatus[],
+  facts: { readonly isLogWritable: boolean; readonly isStopping: boolean },
+): { readonly isReady: boolean; readonly body: JsonObject } {
+  const checks: Record<string, JsonObject> = {
+    log: check(facts.isLogWritable, "the log cannot be written"),
+    supervisor: check(!facts.isStopping, "it is stopping"),
+  };
+  for (const status of statuses) {
+    const { name, state, isRequired, degraded, cause, beatAgeMs = 0 } = status;
+    const isFresh = state !== "ready" || beatAgeMs < BEAT_AGE_MS_MAX;
+    const why = state === "ready"
+      ? "its heartbeats are late"
+      : `it is ${state}${cause === undefined ? "" : `: ${cause}`}`;
+    checks[`driver ${name}`] = {
+      ...check(state === "ready" && isFresh, why),
+      required: isRequired,
+      degraded: degraded ?? null,
+    };
+  }
+  const isReady = Object.values(checks).every((entry) =>
+    entry["ok"] === true || entry["required"] === false
+  );
+  return { isReady, body: { ready: isReady, checks } };
+}
+
+function check(ok: boolean, reason: string): JsonObject {
+  return ok ? { ok } : { ok, reason };
+}
+
+function time(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}
