@@ -103,13 +103,22 @@ export class LiveSettings {
     }
   }
 
-  /** Notes a claim. Linux leaves the setting as it is, which after enumeration is 0. */
+  /** Notes a claim. Linux leaves the setting as it is: that of after enumeration. */
   wasClaimed(
     number: InterfaceNumber,
-    setting: AlternateSetting = alternateSetting(0),
+    setting: AlternateSetting = this.#firstSetting(number),
   ): void {
     this.#live.clear();
     this.#claimed.set(number, setting);
+  }
+
+  /** What the kernel begins with: setting 0, or the first where a device has no 0. */
+  #firstSetting(number: InterfaceNumber): AlternateSetting {
+    const alternates = this.#configuration?.interfaces
+      .find((i) => i.interfaceNumber === number)?.alternates
+      .map((a) => a.alternateSetting) ?? [];
+    const zero = alternateSetting(0);
+    return alternates.includes(zero) ? zero : alternates[0] ?? zero;
   }
 
   /** Notes a release. */

@@ -6,6 +6,7 @@ import { shownBus } from "../linux/shown_bus.ts";
 import {
   bulkPair,
   DescribedDevice,
+  noSettingZero,
   sparseDevice,
 } from "./devices/described_device.ts";
 
@@ -21,6 +22,7 @@ export async function runLibusbRows(): Promise<readonly LibusbResult[]> {
     { transport: "preload" },
     new Loopback(),
     sparseDevice(),
+    noSettingZero(),
     new DescribedDevice({
       productId: 0xf1,
       texts: ["Driver Space", "Named", "N-1", "Main", "Control"],

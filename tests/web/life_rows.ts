@@ -7,6 +7,7 @@ import { nameOf, type Row, sample, WebBench } from "./bench.ts";
 import {
   bulkPair,
   DescribedDevice,
+  noSettingZero,
   sparseDevice,
 } from "./devices/described_device.ts";
 
@@ -92,6 +93,11 @@ export const LIFE_ROWS: readonly Row[] = [
     "4",
     "sparse numbers: interfaces 0 and 2, settings 0, 2, 5 and their endpoints",
     checkSparse,
+  ),
+  row(
+    "4",
+    "an interface without setting 0 begins with its first",
+    checkNoSettingZero,
   ),
   row(
     "3.3",
@@ -209,6 +215,20 @@ function settings(device: USBDevice): string {
       i.claimed ? "*" : ""
     }`
   ).join(" ");
+}
+
+async function checkNoSettingZero(): Promise<void> {
+  await using bench = new WebBench();
+  const device = await bench.plug(noSettingZero());
+  assertEquals(settings(device), "0:1");
+  await bench.within(device.open());
+  await bench.within(device.claimInterface(0));
+  assertEquals(settings(device), "0:1*");
+  const sent = await bench.within(device.transferOut(1, sample(3)));
+  assertEquals(sent.bytesWritten, 3);
+  await bench.within(device.selectAlternateInterface(0, 3));
+  await bench.within(device.releaseInterface(0));
+  assertEquals(settings(device), "0:1");
 }
 
 async function checkSparse(): Promise<void> {

@@ -183,6 +183,18 @@ const OTHER_CHECKS: Readonly<Record<string, (usb: USB) => Promise<void>>> = {
     const [, second] = device.configuration?.interfaces ?? [];
     assertEquals(second?.alternate.alternateSetting, 4);
   },
+  "an interface without setting 0 begins with its first": async (usb) => {
+    const device = await usb.requestDevice({
+      filters: [{ vendorId: 0x1209, productId: 0xf2 }],
+    });
+    await device.open();
+    await device.claimInterface(0);
+    const [one] = device.configuration?.interfaces ?? [];
+    assertEquals(one?.alternate.alternateSetting, 1);
+    assertEquals((await device.transferOut(1, sample(3))).bytesWritten, 3);
+    await device.selectAlternateInterface(0, 3);
+    assertEquals((await device.transferOut(2, sample(3))).bytesWritten, 3);
+  },
   "names of configurations and interfaces are read at open()": async (usb) => {
     const device = await usb.requestDevice({
       filters: [{ vendorId: 0x1209, productId: 0xf1 }],

@@ -149,3 +149,17 @@ export function sparseDevice(): DescribedDevice {
     }],
   });
 }
+
+/** An interface whose first setting is 1, and that has no 0: hosts start with it. */
+export function noSettingZero(): DescribedDevice {
+  return new DescribedDevice({
+    productId: 0x00f2,
+    configurations: [{
+      value: 1,
+      faces: [
+        { number: 0, alternate: 1, endpoints: bulkPair(1) },
+        { number: 0, alternate: 3, endpoints: bulkPair(2) },
+      ],
+    }],
+  });
+}
