@@ -19,6 +19,7 @@ import {
   type SetupPacket,
 } from "../../driver/usb.ts";
 import { LibusbPort } from "../../ffi/libusb_port.ts";
+import { monotonicClock } from "./client_support.ts";
 
 const ISO_PACKETS = 8;
 
@@ -63,19 +64,6 @@ class Tally {
 
 /** CLOCK_MONOTONIC, which the data are stamped with. */
 let nowNs: () => number = () => 0;
-
-function monotonicClock(library: string): () => number {
-  const time = new BigInt64Array(2);
-  // SAFETY: clock_gettime writes one struct timespec, 16 bytes, into `time`.
-  const { symbols } = Deno.dlopen(library, {
-    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-  });
-  const words = new Uint32Array(time.buffer);
-  return () => {
-    symbols.clock_gettime(1, time);
-    return (words[0] ?? 0) * 1e9 + (words[2] ?? 0);
-  };
-}
 
 function stampOf(data: Uint8Array): number {
   const view = new DataView(data.buffer, data.byteOffset);

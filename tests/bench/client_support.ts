@@ -1,4 +1,4 @@
-/** What the bench's parent needs of the binding: the path that `--allow-ffi` names. */
+/** What our clients and their parent share: libusb's path, and the clock of the stamps. */
 
 import { libraryCandidates } from "../../ffi/library.ts";
 
@@ -12,4 +12,18 @@ export function findLibrary(): string | undefined {
       return false;
     }
   });
+}
+
+/** CLOCK_MONOTONIC in nanoseconds, which the fake device stamps its data with. */
+export function monotonicClock(library: string): () => number {
+  const time = new BigInt64Array(2);
+  // SAFETY: clock_gettime writes one struct timespec, 16 bytes, into `time`.
+  const { symbols } = Deno.dlopen(library, {
+    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  });
+  const words = new Uint32Array(time.buffer);
+  return () => {
+    symbols.clock_gettime(1, time);
+    return (words[0] ?? 0) * 1e9 + (words[2] ?? 0);
+  };
 }

@@ -49,7 +49,7 @@
 
 #define NODE "/dev/bus/usb/001/002"
 #define COUNTER_FULL 0xfffffffffffffffeULL
-#define MAX_DEVICES 8
+#define MAX_DEVICES 72
 #define MAX_FDS 4096
 #define MAX_MAPS 64
 #define RING 4096 /* URBs in flight per open file */

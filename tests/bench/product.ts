@@ -1,0 +1,268 @@
+/**
+ * What is no ratio to C: lag of an unrelated timer, growth over many transfers,
+ * an idle process with 64 devices, and the way from an interrupt through loop and
+ * handler to the reader of events. Runs under the flags a driver has.
+ *
+ *     product.ts LIBRARY EFFORT
+ *
+ * One JSON line: a `ProductFigures`.
+ */
+
+import { cpuUsage } from "node:process";
+import { type AnyDriver, defineDriver } from "../../driver/driver.ts";
+import { startDriver } from "../../driver/host/start_driver.ts";
+import type { DevicePort } from "../../driver/port.ts";
+import { endpointAddress, interfaceNumber } from "../../driver/usb.ts";
+import { LibusbPort } from "../../ffi/libusb_port.ts";
+import { monotonicClock } from "./client_support.ts";
+
+/** What is measured here. Times in the unit of their name. */
+export interface ProductFigures {
+  /** Lateness of a 1 ms timer while 64-byte reads run at depth 16. */
+  readonly timerLagMs: { readonly p50: number; readonly p99: number };
+  readonly growth: {
+    readonly transfers: number;
+    readonly heapBytes: number;
+    readonly rssBytes: number;
+  };
+  /** 64 devices, an interrupt transfer pending on each. */
+  readonly idle: { readonly devices: number; readonly cpuPart: number };
+  readonly paths: readonly PathFigures[];
+}
+
+/** From the completion in the fake device to whoever waits. */
+export interface PathFigures {
+  readonly devices: number;
+  /** Between two reports of all devices together; 0: as fast as it goes. */
+  readonly periodMicroseconds: number;
+  readonly reportsPerSecond: number;
+  readonly handlerMicroseconds: { readonly p50: number; readonly p99: number };
+  readonly eventMicroseconds: { readonly p50: number; readonly p99: number };
+}
+
+const INTERRUPT_IN = endpointAddress(0x81);
+const BULK_IN = endpointAddress(0x82);
+/** Model 1 of the fake device: completes that much later; here never. */
+const NEVER_NS = 3_600e9;
+const IDLE_DEVICES = 64;
+const IDLE_MS = 3_000;
+const LAG_MS = 1_500;
+const GROWTH_TRANSFERS = 10_000_000;
+/** Before the first reading: compilers, caches and the heap's young generation. */
+const SETTLE_TRANSFERS = 500_000;
+const PATH_REPORTS = 2_000;
+const FLOOD_REPORTS = 60_000;
+
+const [library = "", effortText = "1"] = Deno.args;
+const effort = Number(effortText);
+const nowNs = monotonicClock(library);
+const port = await LibusbPort.open({ libraryPath: library });
+
+async function openDevice(): Promise<DevicePort> {
+  const [info] = await port.devices();
+  if (info === undefined) throw new Error("no device");
+  const device = await port.open(info);
+  await device.claimInterface(interfaceNumber(0));
+  return device;
+}
+
+async function setModel(
+  device: DevicePort,
+  ...model: readonly [mode: number, a: number, b: number]
+): Promise<void> {
+  await device.transfer({
+    type: "controlOut",
+    setup: {
+      requestType: "vendor",
+      recipient: "device",
+      request: 1,
+      value: 0,
+      index: 0,
+    },
+    data: new Uint8Array(BigUint64Array.from(model.map(BigInt)).buffer),
+  });
+}
+
+function percentiles(values: number[]): { p50: number; p99: number } {
+  values.sort((a, b) => a - b);
+  const at = (part: number): number =>
+    values[Math.floor(values.length * part)] ?? 0;
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
+/** Reads until `isEnough`, as a driver's input does. */
+async function read(
+  device: DevicePort,
+  isEnough: (count: number) => boolean,
+): Promise<number> {
+  let count = 0;
+  const done = Promise.withResolvers<void>();
+  const input = device.openInput({
+    endpoint: BULK_IN,
+    transfersInFlight: 16,
+    transferLengthBytes: 64,
+    sink: () => {
+      if (isEnough(++count)) done.resolve();
+      return true;
+    },
+    onEnd: ({ status }) => done.reject(new Error(status)),
+  });
+  await done.promise;
+  await input.stop();
+  return count;
+}
+
+async function measureLag(
+  device: DevicePort,
+): Promise<ProductFigures["timerLagMs"]> {
+  await setModel(device, 0, 0, 0);
+  const lags: number[] = [];
+  let isOver = false;
+  const timer = (async (): Promise<void> => {
+    const endMs = performance.now() + LAG_MS;
+    while (performance.now() < endMs) {
+      const startMs = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      lags.push(performance.now() - startMs - 1);
+    }
+    isOver = true;
+  })();
+  await read(device, () => isOver);
+  await timer;
+  return percentiles(lags);
+}
+
+async function measureGrowth(
+  device: DevicePort,
+): Promise<ProductFigures["growth"]> {
+  await setModel(device, 0, 0, 0);
+  await read(device, (count) => count >= SETTLE_TRANSFERS);
+  const before = Deno.memoryUsage();
+  const wanted = Math.round(GROWTH_TRANSFERS * effort);
+  const transfers = await read(device, (count) => count >= wanted);
+  const after = Deno.memoryUsage();
+  return {
+    transfers,
+    heapBytes: after.heapUsed - before.heapUsed,
+    rssBytes: after.rss - before.rss,
+  };
+}
+
+async function measureIdle(): Promise<ProductFigures["idle"]> {
+  const devices: DevicePort[] = [];
+  for (let n = 0; n < IDLE_DEVICES; n++) devices.push(await openDevice());
+  const [first] = devices;
+  if (first !== undefined) await setModel(first, 1, NEVER_NS, 0);
+  for (const device of devices) {
+    device.openInput({
+      endpoint: INTERRUPT_IN,
+      transfersInFlight: 1,
+      sink: () => true,
+      onEnd: () => {},
+    });
+  }
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const start = cpuUsage();
+  const startMs = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  const used = cpuUsage(start);
+  const wallMs = performance.now() - startMs;
+  const cpuPart = (used.user + used.system) / 1000 / wallMs;
+  for (const device of devices) await device.close();
+  return { devices: IDLE_DEVICES, cpuPart };
+}
+
+/** When each report reached the handler, and its own stamp. */
+interface Seen {
+  readonly handlerNs: number[];
+}
+
+function probeDriver(seen: Seen): AnyDriver {
+  return defineDriver<undefined, { report: { stampNs: number } }>({
+    name: "probe",
+    description: "Tells when each report came",
+    match: [{ vendorId: 0x1209 }],
+    interfaces: [{ interfaceClass: 0xff }],
+    init: () => undefined,
+    inputs: [{
+      endpoint: { type: "interrupt", direction: "in" },
+      transfersInFlight: 4,
+      handle(_state, { data }, context) {
+        const view = new DataView(data.buffer, data.byteOffset);
+        const stampNs = view.getUint32(8, true) +
+          view.getUint32(12, true) * 2 ** 32;
+        seen.handlerNs.push(nowNs() - stampNs);
+        context.emit("report", { stampNs });
+      },
+    }],
+  });
+}
+
+/** `count` drivers in this process, each with a device of its own. */
+async function measurePath(
+  device: DevicePort,
+  count: number,
+  periodMicroseconds: number,
+): Promise<PathFigures> {
+  const mode = periodMicroseconds === 0 ? 0 : 3;
+  await setModel(device, 1, NEVER_NS, 0);
+  const seen: Seen = { handlerNs: [] };
+  const eventNs: number[] = [];
+  const [info] = await port.devices();
+  if (info === undefined) throw new Error("no device");
+  const running = [];
+  // The first transfers, submitted before the model is set, would never end.
+  await setModel(device, 3, 20e6, 0);
+  for (let n = 0; n < count; n++) {
+    running.push(
+      await startDriver(probeDriver(seen), { port, device: info }),
+    );
+  }
+  await setModel(device, mode, periodMicroseconds * 1000, 0);
+  seen.handlerNs.length = 0;
+  const wanted = Math.round(
+    (mode === 0 ? FLOOD_REPORTS : PATH_REPORTS) * Math.max(effort, 0.25),
+  );
+  const startMs = performance.now();
+  await Promise.all(running.map(async (driver) => {
+    for await (const { data } of driver) {
+      eventNs.push(nowNs() - Number(data.stampNs));
+      if (eventNs.length >= wanted) break;
+    }
+  }));
+  const wallMs = performance.now() - startMs;
+  const figures = {
+    devices: count,
+    periodMicroseconds,
+    reportsPerSecond: seen.handlerNs.length / wallMs * 1000,
+    handlerMicroseconds: microseconds(seen.handlerNs),
+    eventMicroseconds: microseconds(eventNs),
+  };
+  for (const driver of running) await driver.stop();
+  return figures;
+}
+
+function microseconds(ns: readonly number[]): { p50: number; p99: number } {
+  return percentiles(ns.map((value) => value / 1000));
+}
+
+async function main(): Promise<void> {
+  const device = await openDevice();
+  const timerLagMs = await measureLag(device);
+  const growth = await measureGrowth(device);
+  const idle = await measureIdle();
+  const paths: PathFigures[] = [];
+  for (const devices of [1, 8, 64]) {
+    paths.push(await measurePath(device, devices, 1_000));
+  }
+  paths.push(await measurePath(device, 1, 125));
+  for (const devices of [1, 8, 64]) {
+    paths.push(await measurePath(device, devices, 0));
+  }
+  const figures: ProductFigures = { timerLagMs, growth, idle, paths };
+  console.log(JSON.stringify(figures));
+  await device.close();
+  await port.close();
+}
+
+await main();
