@@ -22,6 +22,11 @@ export * from "./driver/port.ts";
 export * from "./driver/usb.ts";
 export { AssertionError } from "./driver/assert.ts";
 export { type Clock, type Timer, VirtualClock } from "./driver/loop/clock.ts";
+export {
+  type ChoosableDevice,
+  type ChooserIo,
+  terminalChooser,
+} from "./driver/host/cli/device_chooser.ts";
 export { systemClock } from "./driver/host/system_clock.ts";
 export {
   type DriverEvent,

@@ -7,6 +7,19 @@
  */
 
 import { UsbError } from "../driver/errors.ts";
+import type { DeviceInfo } from "../driver/port.ts";
+
+/**
+ * Whether the runtime's permissions let this program read and write a device's
+ * node; a device without one is not theirs to refuse. For `isVisible` of
+ * WebUSB: what a program may not open it need not see.
+ */
+export function isNodePermitted(
+  device: Pick<DeviceInfo, "nodePath">,
+): boolean {
+  return device.nodePath === undefined ||
+    missingPermissions(device.nodePath).length === 0;
+}
 
 /**
  * Asks for read and write permission on exactly that node.
@@ -14,9 +27,7 @@ import { UsbError } from "../driver/errors.ts";
  * @throws {UsbError} `access` with the flags that are missing.
  */
 export function checkNodePermission(nodePath: string, label: string): void {
-  const missing = (["read", "write"] as const).filter((name) =>
-    Deno.permissions.querySync({ name, path: nodePath }).state !== "granted"
-  );
+  const missing = missingPermissions(nodePath);
   if (missing.length === 0) return;
   const flags = missing.map((name) => `--allow-${name}=${nodePath}`);
   throw new UsbError({
@@ -26,4 +37,10 @@ export function checkNodePermission(nodePath: string, label: string): void {
     reason: `the program may not ${missing.join(" and ")} ${nodePath}`,
     advice: `Run with ${flags.join(" ")}`,
   });
+}
+
+function missingPermissions(nodePath: string): readonly ("read" | "write")[] {
+  return (["read", "write"] as const).filter((name) =>
+    Deno.permissions.querySync({ name, path: nodePath }).state !== "granted"
+  );
 }
