@@ -9,6 +9,7 @@
  */
 
 import { findLateImports } from "./bundle_scan.ts";
+import { configFlags, nearestConfig } from "./module_config.ts";
 
 /** A program in one file. */
 export interface Bundle {
@@ -22,7 +23,12 @@ export interface Bundle {
 
 /** A program cannot be made into one file. */
 export class BundleError extends Error {
-  override readonly name = "BundleError";
+  override readonly name: string = "BundleError";
+}
+
+/** A program would load more at run time, which a sandboxed process cannot. */
+export class LateImportError extends BundleError {
+  override readonly name = "LateImportError";
 }
 
 /** Where bundles are made and kept. */
@@ -128,28 +134,6 @@ async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-/** The nearest configuration above a local module; `undefined` for none and for remote ones. */
-async function nearestConfig(moduleUrl: string): Promise<string | undefined> {
-  if (!moduleUrl.startsWith("file:")) return undefined;
-  for (let folder = new URL(".", moduleUrl);;) {
-    for (const name of ["deno.json", "deno.jsonc"]) {
-      const path = decodeURIComponent(new URL(name, folder).pathname);
-      if (await isFile(path)) return path;
-    }
-    const above = new URL("..", folder);
-    if (above.href === folder.href) return undefined;
-    folder = above;
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch {
-    return false;
-  }
-}
-
 async function keyOf(
   source: BundleSource,
   config: string | undefined,
@@ -200,7 +184,12 @@ async function inputsOf(
   main: string,
   { config, work }: Surroundings,
 ): Promise<Record["inputs"]> {
-  const output = await runDeno(["info", "--json", ...flags(config), main]);
+  const output = await runDeno([
+    "info",
+    "--json",
+    ...configFlags(config),
+    main,
+  ]);
   const graph = JSON.parse(new TextDecoder().decode(output)) as {
     readonly modules?: readonly { readonly local?: string | null }[];
   };
@@ -224,7 +213,7 @@ async function runBundler(
   await runDeno([
     "bundle",
     "--quiet",
-    ...flags(config),
+    ...configFlags(config),
     `--output=${out}`,
     main,
   ]);
@@ -233,12 +222,6 @@ async function runBundler(
     throw new BundleError(`Cannot use a bundle of ${code.length} bytes`);
   }
   return code;
-}
-
-function flags(config: string | undefined): string[] {
-  return config === undefined
-    ? ["--no-config", "--no-lock"]
-    : [`--config=${config}`, "--no-lock"];
 }
 
 async function runDeno(args: readonly string[]): Promise<Uint8Array> {
@@ -261,7 +244,7 @@ function checkStandsAlone(code: Uint8Array): void {
   const what = late.kind === "dynamic"
     ? "it imports by a name that is known only at run time"
     : "an import was left outside";
-  throw new BundleError(
+  throw new LateImportError(
     `Cannot make one file of the driver: ${what}, which a sandboxed process cannot load: ${late.text}. Import it by a fixed name at the top of the module`,
   );
 }

@@ -10,7 +10,7 @@ import { UsbError } from "../errors.ts";
 import { deviceLabel } from "../match.ts";
 import { type DriverConfig, encodeDriverConfig } from "./driver_config.ts";
 import type { DriverManifest } from "./manifest.ts";
-import { directFlags, RUN_FLAGS } from "./permissions.ts";
+import { directFlags, runFlags } from "./permissions.ts";
 import { type SandboxPolicy, sandboxPolicy } from "./sandbox_policy.ts";
 
 /** A program of two lines that serves a driver, as a URL that needs no file. */
@@ -31,15 +31,17 @@ export interface DirectCommandOptions {
   /** See {@linkcode driverProgramUrl}. */
   readonly programUrl: string;
   readonly config: DriverConfig;
+  /** The `deno.json` of a driver that has one. */
+  readonly configPath?: string;
 }
 
 /** The command of direct mode: exactly the permissions that are needed. */
 export function directCommand(options: DirectCommandOptions): string[] {
-  const { denoPath, programUrl, config } = options;
+  const { denoPath, programUrl, config, configPath } = options;
   const { library, nodePath, logPath } = config;
   return [
     denoPath,
-    ...RUN_FLAGS,
+    ...runFlags(configPath),
     ...directFlags({ library, nodePath, logPath }),
     programUrl,
     encodeDriverConfig(config),

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { RUN_FLAGS } from "./permissions.ts";
+import { configFlags, nearestConfig } from "./module_config.ts";
 import type { DriverManifest } from "./manifest.ts";
 import { anObject, jsonObject, WireError } from "./wire_check.ts";
 
@@ -34,7 +34,12 @@ export async function loadManifest(moduleUrl: string): Promise<DriverManifest> {
     )
   }`;
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...RUN_FLAGS, main],
+    // Not --cached-only: what the driver imports may be fetched, once.
+    args: [
+      ...["run", "--quiet", "--no-prompt"],
+      ...configFlags(await nearestConfig(moduleUrl)),
+      main,
+    ],
     stdin: "null",
     env: { NO_COLOR: "1" },
     signal: AbortSignal.timeout(LOAD_TIMEOUT_MS),
@@ -73,8 +78,12 @@ function checked(manifest: DriverManifest): DriverManifest {
 function moduleError(moduleUrl: string, stderr: string): DriverModuleError {
   const line = stderr.split("\n").find((text) => text.startsWith("error:")) ??
     stderr.split("\n")[0] ?? "";
+  const isOurs = line.includes('"@driverspace/usb" not a dependency');
+  const next = isOurs
+    ? ". Name it in the deno.json beside the driver: deno add jsr:@driverspace/usb"
+    : "";
   const reason = line.replace(/^error: (Uncaught (\(in promise\) )?)?/, "");
   return new DriverModuleError(
-    `Cannot load the driver ${moduleUrl}: ${reason.slice(0, 500)}`,
+    `Cannot load the driver ${moduleUrl}: ${reason.slice(0, 500)}${next}`,
   );
 }

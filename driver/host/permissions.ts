@@ -26,6 +26,15 @@ export const RUN_FLAGS: readonly string[] = [
   "--cached-only",
 ];
 
+/** {@linkcode RUN_FLAGS} for a driver whose own configuration resolves its imports. */
+export function runFlags(config: string | undefined): readonly string[] {
+  return config === undefined
+    ? RUN_FLAGS
+    : RUN_FLAGS.map((flag) =>
+      flag === "--no-config" ? `--config=${config}` : flag
+    );
+}
+
 /** Flags of direct mode, in order, each path once. A comma in a path is doubled, as Deno wants it. */
 export function directFlags(grants: DirectGrants): string[] {
   const writable = [grants.nodePath];

@@ -9,7 +9,7 @@ import { deviceLabel, matches } from "../../match.ts";
 import type { DeviceInfo } from "../../port.ts";
 import { policyOf } from "../driver_command.ts";
 import { cacheFolder, logFolder } from "../own_folders.ts";
-import { directFlags, RUN_FLAGS } from "../permissions.ts";
+import { directFlags, runFlags } from "../permissions.ts";
 import { explainPolicy, type Explanation } from "../sandbox_policy_explain.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
@@ -202,7 +202,8 @@ async function permissions(call: CommandCall): Promise<ExitCode> {
   });
   if (call.has("json")) printJson(io, flags);
   else {
-    io.out(`deno ${[...RUN_FLAGS, ...flags].join(" \\\n  ")}\n`);
+    const all = [...runFlags(driver.configPath), ...flags];
+    io.out(`deno ${all.join(" \\\n  ")}\n`);
     io.err(
       "These hold JavaScript. They confine no native code: the sandbox does.\n",
     );

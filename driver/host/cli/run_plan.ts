@@ -18,6 +18,7 @@ import { DriverModuleError, loadManifest } from "../load_manifest.ts";
 import { checkLogPlace } from "../log_place.ts";
 import { LogFileError, prepareLogFile } from "../log_rotation.ts";
 import { type DriverManifest, manifestOf } from "../manifest.ts";
+import { nearestConfig } from "../module_config.ts";
 import { cacheFolder, logFolder } from "../own_folders.ts";
 import { parseParameters } from "../parameters.ts";
 import type { CommandCall, FlagSpec } from "./command.ts";
@@ -60,6 +61,8 @@ export const DRIVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
 export interface ChosenDriver {
   readonly manifest: DriverManifest;
   readonly moduleUrl: string;
+  /** The `deno.json` of a driver that does not come along. */
+  readonly configPath?: string;
 }
 
 /** Where the device is looked for. */
@@ -287,7 +290,13 @@ async function loadDriver(text: string): Promise<ChosenDriver> {
   const base = new URL(`file://${Deno.cwd()}/`);
   const moduleUrl = isUrl ? text : new URL(text, base).href;
   try {
-    return { manifest: await loadManifest(moduleUrl), moduleUrl };
+    const manifest = await loadManifest(moduleUrl);
+    const configPath = await nearestConfig(moduleUrl);
+    return {
+      manifest,
+      moduleUrl,
+      ...(configPath === undefined ? {} : { configPath }),
+    };
   } catch (error) {
     if (!(error instanceof DriverModuleError)) throw error;
     throw new CliError(EXIT.config, error.message);

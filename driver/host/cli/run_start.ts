@@ -111,7 +111,8 @@ async function chooseWay(
   try {
     return await sandboxedWay(plan, toolbox);
   } catch (error) {
-    const isBundle = error instanceof CliError && source.bus !== undefined;
+    const isBundle = error instanceof CliError && source.bus !== undefined &&
+      error.code === EXIT.permission;
     if (!isBundle) throw error;
     const way = directWay(plan, toolbox);
     return { ...way, note: `${way.note}, no sandbox: ${error.message}` };

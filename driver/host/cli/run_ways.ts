@@ -6,7 +6,12 @@
  */
 
 import type { DeviceInfo } from "../../port.ts";
-import { bundleDriver, BundleError, bundleModule } from "../bundle.ts";
+import {
+  bundleDriver,
+  BundleError,
+  bundleModule,
+  LateImportError,
+} from "../bundle.ts";
 import { spawnClient } from "../client_process.ts";
 import {
   directCommand,
@@ -55,11 +60,17 @@ export function directWay(plan: RunPlan, toolbox: Toolbox): Way {
     plan.driver.moduleUrl,
     toolbox.driverProcessUrl,
   );
+  const { configPath } = plan.driver;
   return {
     kind: "direct",
     note: "direct mode, exact Deno permissions, native code not confined",
     command: (config) => ({
-      line: directCommand({ denoPath: Deno.execPath(), programUrl, config }),
+      line: directCommand({
+        denoPath: Deno.execPath(),
+        programUrl,
+        config,
+        ...(configPath === undefined ? {} : { configPath }),
+      }),
       stdio: "piped",
       env: directEnvironment(),
     }),
@@ -71,7 +82,8 @@ export function directWay(plan: RunPlan, toolbox: Toolbox): Way {
 /**
  * The launcher opens node and log, confines itself and becomes the driver.
  *
- * @throws {CliError} `permission` when the driver cannot be made one file.
+ * @throws {CliError} `permission` when no bundle can be made here, `config` for
+ *   a driver that would import at run time.
  */
 export async function sandboxedWay(
   plan: RunPlan,
@@ -154,8 +166,9 @@ async function makeBundles(plan: RunPlan, toolbox: Toolbox): Promise<Bundles> {
     return { driverPath: driver.path, launcherPath: launcher.path };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
+    // A driver that cannot be confined is its author's affair, not this machine's.
     throw new CliError(
-      EXIT.permission,
+      error instanceof LateImportError ? EXIT.config : EXIT.permission,
       error.message,
       "The sandbox starts one file; --direct runs without a sandbox",
     );
