@@ -14,7 +14,7 @@ import {
   type LibusbSymbols,
 } from "./libusb_symbols.ts";
 import { VERSION } from "./libusb_structs.ts";
-import { Memory } from "./memory.ts";
+import { Memory, nativeBytes } from "./memory.ts";
 
 /** A version of libusb. */
 export interface LibusbVersion {
@@ -74,6 +74,7 @@ export function openLibrary(options: LibraryOptions = {}): Library {
       advice: INSTALL_ADVICE,
     });
   }
+  keepLoaded(path, symbols);
   return {
     path,
     version,
@@ -199,6 +200,24 @@ function reasonOf(cause: unknown): string {
   const [first = ""] = text.split("\n");
   return first.replace(/^(Could not open library: )+/, "").slice(0, 200);
 }
+
+/**
+ * Keeps the library's code in memory until the process ends. A program that
+ * ends with a port open, by an error that nobody caught, has the runtime unload
+ * its libraries while libusb's own thread runs in them.
+ */
+function keepLoaded(path: string, symbols: LibusbSymbols): void {
+  const text = new TextEncoder().encode(`${path}\0`);
+  const name = nativeBytes(text.length);
+  name.set(text);
+  const flags = Deno.build.os === "darwin" ? RTLD.darwin : RTLD.linux;
+  // SAFETY: a path that ends in NUL, used during the call only; nothing is
+  // loaded that is not. Where it fails, things are as they were.
+  symbols.dlopen?.(name, flags);
+}
+
+/** RTLD_LAZY, RTLD_NOLOAD and RTLD_NODELETE of dlfcn.h. */
+const RTLD = { linux: 0x1 | 0x4 | 0x1000, darwin: 0x1 | 0x10 | 0x80 } as const;
 
 function readVersion(symbols: LibusbSymbols, memory: Memory): LibusbVersion {
   // SAFETY: returns a constant struct of the library, valid while it is open.

@@ -197,7 +197,7 @@ export const LIBUSB_SYMBOLS = {
     nonblocking: true,
     optional: true,
   },
-  // Where libc has it: glibc since 2.34, musl, macOS.
+  // Keeps the library loaded. Where libc has it: glibc since 2.34, musl, macOS.
   dlopen: {
     parameters: ["buffer", "i32"],
     result: "pointer",

@@ -98,3 +98,15 @@ Deno.test("Versions with known faults come with a warning that names them", () =
     undefined,
   );
 });
+
+Deno.test({
+  name: "The library's code stays in memory after it is closed",
+  ignore: Deno.build.os !== "linux",
+  fn: () => {
+    const library = openLibrary();
+    library.close();
+    // A call that is late, or a thread of libusb's, must find it.
+    const maps = Deno.readTextFileSync("/proc/self/maps");
+    assertStringIncludes(maps, "libusb-1.0.so");
+  },
+});
