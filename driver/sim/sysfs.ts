@@ -205,7 +205,7 @@ function interfacesOf(
 function concatenated(device: BusDevice): Uint8Array {
   const parts = [
     device.descriptors.device,
-    ...device.descriptors.configurations,
+    ...device.descriptors.configurations.map(kept),
   ];
   const bytes = new Uint8Array(parts.reduce((sum, p) => sum + p.length, 0));
   let at = 0;
@@ -214,6 +214,22 @@ function concatenated(device: BusDevice): Uint8Array {
     at += part.length;
   }
   return bytes;
+}
+
+/**
+ * What Linux keeps of a configuration: all up to the first descriptor whose
+ * length cannot be. drivers/usb/core/config.c, usb_parse_configuration. Readers
+ * rely on it: libusb 1.0.26 never ends on a length of 0 before another
+ * configuration.
+ */
+function kept(configuration: Uint8Array): Uint8Array {
+  let end = 0;
+  while (configuration.length - end >= 2) {
+    const lengthBytes = configuration[end] ?? 0;
+    if (lengthBytes < 2 || lengthBytes > configuration.length - end) break;
+    end += lengthBytes;
+  }
+  return configuration.subarray(0, end);
 }
 
 const SPEED_TEXT: Readonly<Record<Speed, string>> = {
