@@ -18,7 +18,8 @@ export class LineSplitter {
   #lengthBytes = 0;
 
   /**
-   * Takes a piece and gives the lines it completes, without their newlines.
+   * Takes a piece and gives the lines it completes, without their newlines. A
+   * line may lie in the piece itself: use it before the piece changes.
    *
    * @throws {WireError} `tooLong`; what was held is dropped with it.
    */
@@ -54,6 +55,13 @@ export class LineSplitter {
   }
 
   #take(): Uint8Array {
+    const [first] = this.#parts;
+    if (first !== undefined && this.#parts.length === 1) {
+      // The usual case: the line lies whole in its piece.
+      this.#parts.length = 0;
+      this.#lengthBytes = 0;
+      return first;
+    }
     const line = new Uint8Array(this.#lengthBytes);
     let at = 0;
     for (const part of this.#parts) {

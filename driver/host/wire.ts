@@ -186,6 +186,10 @@ export interface GoneFrame {
 /** What a host sends. */
 export type HostFrame = CommandFrame | StopFrame | GoneFrame;
 
+/** Made once: making one costs more than a small frame. */
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder("utf-8", { fatal: true });
+
 /**
  * One frame as a line of bytes, newline included.
  *
@@ -194,7 +198,7 @@ export type HostFrame = CommandFrame | StopFrame | GoneFrame;
 export function encodeFrame(
   frame: DriverFrame | HostFrame,
 ): Uint8Array<ArrayBuffer> {
-  const line = new TextEncoder().encode(JSON.stringify(frame) + "\n");
+  const line = ENCODER.encode(JSON.stringify(frame) + "\n");
   if (line.length > MAX_FRAME_BYTES) {
     throw new WireError(
       "tooLong",
@@ -351,7 +355,7 @@ function parse(line: Uint8Array): unknown {
     );
   }
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
+    return JSON.parse(DECODER.decode(line));
   } catch (error) {
     throw new WireError("notJson", `Cannot read a frame: ${clip(error)}`);
   }

@@ -1,18 +1,26 @@
 /**
  * Transfers beside every peer, as ratios to a C program on the same library.
  *
- *     deno task bench [--quick] [--rounds N] [--peer NAME]... [--json FILE]
+ *     deno task bench [--quick] [--rounds N] [--peer NAME]... [--json FILE] [--docs]
+ *     deno task bench start
+ *
+ * `--docs` writes docs/performance.md and its plots. `start` measures what the
+ * sandbox costs: a start, and a transfer.
  */
 
 import { parseArgs } from "../../driver/std.ts";
 import { Chance } from "../../driver/loop/chance.ts";
+import { codecEventsPerSecond } from "./codec.ts";
+import { type BenchData, writePage } from "./page.ts";
 import { PEERS, run } from "./peers.ts";
+import { productLines, productVerdicts, runProduct } from "./product_run.ts";
 import { summaries, table, targetLines, verdicts } from "./report.ts";
 import { type ReadyPeer, runRounds } from "./rounds.ts";
 
 /** Enough that one disturbed round does not decide; `--quick` is for a first look. */
 const ROUNDS = 6;
-const ROUNDS_QUICK = 3;
+const ROUNDS_QUICK = 2;
+const ROUNDS_MAX = 100;
 
 /** Outside the repository: compiled programs and npm's packages, kept for the next run. */
 function cacheFolder(): string {
@@ -37,6 +45,7 @@ async function compileFake(folder: string): Promise<string> {
 async function readyPeers(
   folder: string,
   wanted: readonly string[],
+  absent: string[],
 ): Promise<ReadyPeer[]> {
   const ready: ReadyPeer[] = [];
   for (const peer of PEERS) {
@@ -45,15 +54,24 @@ async function readyPeers(
     if (!isWanted) continue;
     const prepared = await peer.prepare(folder);
     if ("absent" in prepared) {
-      console.log(`  absent: ${peer.name}: ${prepared.absent}`);
+      absent.push(`${peer.name}: ${prepared.absent}`);
+      console.log(`  absent: ${absent.at(-1)}`);
     } else ready.push({ ...peer, command: prepared.command });
   }
   return ready;
 }
 
-async function main(): Promise<void> {
-  const flags = parseArgs(Deno.args, {
-    boolean: ["quick"],
+interface Options {
+  readonly isQuick: boolean;
+  readonly rounds: number;
+  readonly peers: readonly string[];
+  readonly json: string | undefined;
+  readonly writesPage: boolean;
+}
+
+function optionsFrom(args: readonly string[]): Options {
+  const flags = parseArgs([...args], {
+    boolean: ["quick", "docs"],
     string: ["rounds", "json"],
     collect: ["peer"],
     unknown: (argument) => {
@@ -62,29 +80,73 @@ async function main(): Promise<void> {
     },
   });
   const isQuick = flags.quick === true;
+  const rounds = Number(flags.rounds ?? (isQuick ? ROUNDS_QUICK : ROUNDS));
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
+    console.error(`Rounds are 1 to ${ROUNDS_MAX}`);
+    Deno.exit(2);
+  }
+  return {
+    isQuick,
+    rounds,
+    peers: (flags.peer ?? []) as string[],
+    json: typeof flags.json === "string" ? flags.json : undefined,
+    writesPage: flags.docs === true,
+  };
+}
+
+async function main(): Promise<void> {
+  if (Deno.args[0] === "start") return await runStart();
+  const options = optionsFrom(Deno.args);
+  const effort = options.isQuick ? 0.25 : 1;
   const folder = cacheFolder();
   await Deno.mkdir(folder, { recursive: true });
   const library = await compileFake(folder);
-  const peers = await readyPeers(folder, (flags.peer ?? []) as string[]);
+  const absent: string[] = [];
+  const peers = await readyPeers(folder, options.peers, absent);
   const rows = await runRounds(peers, {
-    rounds: Number(flags.rounds ?? (isQuick ? ROUNDS_QUICK : ROUNDS)),
-    effort: isQuick ? 0.25 : 1,
+    rounds: options.rounds,
+    effort,
     library,
     random: new Chance(1).next,
     say: (text) => console.log(text),
   });
-  const all = summaries(rows);
-  const judged = verdicts(rows);
-  console.log(`\n${table(all)}\n\n${targetLines(judged)}`);
+  const measured = summaries(rows);
+  const targets = verdicts(rows);
+  console.log(`\n${table(measured)}\n\n${targetLines(targets)}`);
+  const codec = codecEventsPerSecond(options.isQuick ? 3 : 9);
+  const product = await runProduct(library, options.isQuick ? 0.02 : 1);
+  if (typeof product === "string") {
+    console.error(`product.ts ${product}`);
+    Deno.exit(70);
+  }
+  const promises = productVerdicts(product, codec);
+  console.log(`\n${productLines(promises, product)}`);
+  const judged = [...targets, ...promises];
   const met = judged.filter((verdict) => verdict.isMet).length;
   console.log(`\n${met} of ${judged.length} targets met`);
-  if (typeof flags.json === "string") {
-    const data = { measured: all, targets: judged };
+  const data: BenchData = {
+    when: new Date().toISOString().slice(0, 10),
+    rounds: options.rounds,
+    isQuick: options.isQuick,
+    absent,
+    measured,
+    targets,
+    product,
+    promises,
+  };
+  if (options.json !== undefined) {
     await Deno.writeTextFile(
-      flags.json,
+      options.json,
       JSON.stringify(data, undefined, 2) + "\n",
     );
   }
+  if (options.writesPage) await writePage(data);
+}
+
+/** The sandbox's own figures: its bus stands in tests/sandbox. */
+async function runStart(): Promise<void> {
+  const { benchStart } = await import("../sandbox/start_bench.ts");
+  Deno.exit(await benchStart() ? 0 : 1);
 }
 
 if (import.meta.main) await main();

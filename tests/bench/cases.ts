@@ -55,10 +55,10 @@ export const CASES: readonly Case[] = [
     count: 30_000,
     latency: true,
   },
-  ...bulk(BULK_IN, 64, 60_000),
+  ...bulk(BULK_IN, 64, 120_000),
   ...bulk(BULK_IN, 512, 60_000),
-  ...bulk(BULK_IN, 16_384, 30_000),
-  ...bulk(BULK_IN, 262_144, 1_500),
+  ...bulk(BULK_IN, 16_384, 60_000),
+  ...bulk(BULK_IN, 262_144, 4_000),
   ...bulk(BULK_OUT, 64, 60_000),
   ...bulk(BULK_OUT, 16_384, 30_000),
   {

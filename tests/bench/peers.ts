@@ -88,27 +88,29 @@ function npm(version: string, design: string): Peer["prepare"] {
   };
 }
 
-/** Our own client, under the flags a driver has: libusb by its path, one node. */
+/** A script of ours under the flags a driver has: libusb by its path, one node. */
+export function scopedDeno(library: string, script: string): string[] {
+  const node = "/dev/bus/usb/001/002";
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--no-check",
+    `--allow-ffi=${library}`,
+    `--allow-read=${node}`,
+    `--allow-write=${node}`,
+    `${here}${script}`,
+  ];
+}
+
 function ours(design: string): Peer["prepare"] {
   return async () => {
     const { findLibrary } = await import("./client_support.ts");
     const library = findLibrary();
     if (library === undefined) return { absent: "libusb-1.0 is not installed" };
-    const node = "/dev/bus/usb/001/002";
     return {
-      command: [
-        Deno.execPath(),
-        "run",
-        "--quiet",
-        "--no-prompt",
-        "--no-check",
-        `--allow-ffi=${library}`,
-        `--allow-read=${node}`,
-        `--allow-write=${node}`,
-        `${here}client.ts`,
-        design,
-        library,
-      ],
+      command: [...scopedDeno(library, "client.ts"), design, library],
     };
   };
 }

@@ -34,7 +34,17 @@ export interface RoundOptions {
 /** A hung peer is ended after this long; the others go on. */
 const PEER_TIMEOUT_MS = 120_000;
 /** Runs first in every process and is not counted: compilers and caches warm up on it. */
-const WARM_UP = ["0,0,0,129,64,1,2000,0", "0,0,0,130,16384,4,2000,0"] as const;
+const WARM_UP: readonly Case[] = [
+  warmUp({ endpoint: 0x81, bytes: 64, depth: 1, count: 10_000 }),
+  warmUp({ endpoint: 0x82, bytes: 64, depth: 16, count: 150_000 }),
+  warmUp({ endpoint: 0x02, bytes: 64, depth: 16, count: 20_000 }),
+];
+
+function warmUp(
+  of: Pick<Case, "endpoint" | "bytes" | "depth" | "count">,
+): Case {
+  return { name: "warm-up", model: [0, 0, 0], latency: false, ...of };
+}
 
 const withFake = new URL("./with_fake.sh", import.meta.url).pathname;
 
@@ -75,9 +85,14 @@ async function runPeer(
   options: RoundOptions,
 ): Promise<Measurement[] | string> {
   const cases = casesOf(peer);
-  const lines = cases.map((c) => caseLine(c, peer.share * options.effort));
+  const warmUps = WARM_UP.filter((c) => c.depth <= (peer.depthMax ?? Infinity));
+  const lines = [
+    // Compilers need their number of runs, however short the round.
+    ...warmUps.map((c) => caseLine(c, peer.share)),
+    ...cases.map((c) => caseLine(c, peer.share * options.effort)),
+  ];
   const child = new Deno.Command(withFake, {
-    args: [options.library, ...peer.command, ...WARM_UP, ...lines],
+    args: [options.library, ...peer.command, ...lines],
     env: peer.isTrapped ? { FAKE_USBFS_TRAP: "1" } : {},
     stdin: "null",
     stdout: "piped",
@@ -93,7 +108,7 @@ async function runPeer(
   const printed = decoder.decode(stdout).split("\n")
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as Measurement);
-  return printed.slice(WARM_UP.length);
+  return printed.slice(warmUps.length);
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {

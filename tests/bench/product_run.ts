@@ -1,0 +1,120 @@
+/** Runs `product.ts` over the fake device, and judges its figures. */
+
+import { findLibrary } from "./client_support.ts";
+import type { ProductFigures } from "./product.ts";
+import { scopedDeno } from "./peers.ts";
+
+/** A promise about a figure that is no ratio to C. */
+export interface ProductVerdict {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly atMost?: number;
+  readonly atLeast?: number;
+  readonly isMet: boolean;
+}
+
+/** One hung client must not hold the bench. */
+const TIMEOUT_MS = 180_000;
+const TIMER_LAG_MS_MAX = 5;
+const IDLE_CPU_PART_MAX = 0.001;
+/** Nothing may grow with the transfers; what collectors leave lying for a while is less than this. */
+const GROWTH_BYTES_PER_TRANSFER_MAX = 0.5;
+const CODEC_EVENTS_PER_SECOND_MIN = 100_000;
+
+/** The figures, or why there are none. */
+export async function runProduct(
+  fake: string,
+  effort: number,
+): Promise<ProductFigures | string> {
+  const library = findLibrary();
+  if (library === undefined) return "libusb-1.0 is not installed";
+  const child = new Deno.Command(
+    new URL("./with_fake.sh", import.meta.url).pathname,
+    {
+      args: [
+        fake,
+        ...scopedDeno(library, "product.ts"),
+        library,
+        String(effort),
+      ],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    },
+  ).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
+  const { success, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const decoder = new TextDecoder();
+  if (!success) return `failed: ${decoder.decode(stderr).trim().slice(-300)}`;
+  return JSON.parse(decoder.decode(stdout)) as ProductFigures;
+}
+
+/** Every such promise with its figure. */
+export function productVerdicts(
+  figures: ProductFigures,
+  codecEventsPerSecond: number,
+): ProductVerdict[] {
+  const { growth, idle, timerLagMs } = figures;
+  return [
+    atMost("lag p99 of a 1 ms timer under load", timerLagMs.p99, {
+      unit: "ms",
+      limit: TIMER_LAG_MS_MAX,
+    }),
+    atMost(
+      `CPU of ${idle.devices} idle devices`,
+      idle.cpuPart * 100,
+      { unit: "%", limit: IDLE_CPU_PART_MAX * 100 },
+    ),
+    atMost(
+      `heap growth over ${growth.transfers} transfers`,
+      growth.heapBytes / growth.transfers,
+      { unit: "B each", limit: GROWTH_BYTES_PER_TRANSFER_MAX },
+    ),
+    {
+      what: "frame codec",
+      value: codecEventsPerSecond,
+      unit: "events/s",
+      atLeast: CODEC_EVENTS_PER_SECOND_MIN,
+      isMet: codecEventsPerSecond >= CODEC_EVENTS_PER_SECOND_MIN,
+    },
+  ];
+}
+
+function atMost(
+  what: string,
+  value: number,
+  of: { readonly unit: string; readonly limit: number },
+): ProductVerdict {
+  return {
+    what,
+    value,
+    unit: of.unit,
+    atMost: of.limit,
+    isMet: value <= of.limit,
+  };
+}
+
+/** One line per promise, and the paths. */
+export function productLines(
+  verdicts: readonly ProductVerdict[],
+  figures: ProductFigures,
+): string {
+  const lines = verdicts.map((v) =>
+    `${v.isMet ? "met    " : "NOT MET"} ${v.value.toPrecision(3)} ${v.unit}, ` +
+    `${v.atMost === undefined ? "at least" : "at most"} ${
+      v.atMost ?? v.atLeast
+    }: ${v.what}`
+  );
+  const paths = figures.paths.map((p) =>
+    `  ${p.devices} devices, a report each ${p.periodMicroseconds} µs: ` +
+    `${p.reportsPerSecond.toFixed(0)}/s, handler p50 ${
+      p.handlerMicroseconds.p50.toFixed(0)
+    } p99 ${p.handlerMicroseconds.p99.toFixed(0)} µs, event p50 ${
+      p.eventMicroseconds.p50.toFixed(0)
+    } p99 ${p.eventMicroseconds.p99.toFixed(0)} µs`
+  );
+  return [...lines, "", "interrupt to handler and to event:", ...paths]
+    .join("\n");
+}
