@@ -9,6 +9,7 @@
  */
 
 import { findLateImports } from "./bundle_scan.ts";
+import { bodyOf, wrapBody } from "./bundle_wrap.ts";
 import { configFlags, nearestConfig } from "./module_config.ts";
 
 /** A program in one file. */
@@ -42,7 +43,7 @@ const BUNDLE_TIMEOUT_MS = 120_000;
 /** A driver is thousands of lines, not a hundred megabytes. */
 const BUNDLE_BYTES_MAX = 32 * 1024 * 1024;
 /** Version of the records; others are made anew. */
-const RECORD_VERSION = 1;
+const RECORD_VERSION = 2;
 /** How much of the bundler's words is passed on. */
 const MESSAGE_LINES = 6;
 
@@ -96,11 +97,12 @@ export async function bundleSource(
   const work = await Deno.makeTempDir({ dir: cacheFolder, prefix: "work-" });
   try {
     const main = await mainModule(source, work);
-    const [inputs, code] = await Promise.all([
+    const [inputs, bundled] = await Promise.all([
       inputsOf(main, { config, work }),
-      runBundler(main, { config, work }),
+      runBundler(main, `${work}/bundle.js`, configFlags(config)),
     ]);
-    checkStandsAlone(code);
+    checkStandsAlone(bundled);
+    const code = await quickToStart(bundled, work);
     const hash = await sha256(code);
     const path = `${cacheFolder}/${hash}.js`;
     await writeWhole(path, code, work);
@@ -207,21 +209,30 @@ async function inputsOf(
 
 async function runBundler(
   main: string,
-  { config, work }: Surroundings,
+  out: string,
+  flags: readonly string[],
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const out = `${work}/bundle.js`;
-  await runDeno([
-    "bundle",
-    "--quiet",
-    ...configFlags(config),
-    `--output=${out}`,
-    main,
-  ]);
+  await runDeno(["bundle", "--quiet", ...flags, `--output=${out}`, main]);
   const code = await Deno.readFile(out);
   if (code.length > BUNDLE_BYTES_MAX) {
     throw new BundleError(`Cannot use a bundle of ${code.length} bytes`);
   }
   return code;
+}
+
+/** Small, so that reading it takes less; names are kept for stack traces. */
+async function quickToStart(
+  bundled: Uint8Array<ArrayBuffer>,
+  work: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const body = bodyOf(new TextDecoder().decode(bundled));
+  if (body === undefined) return bundled;
+  const main = `${work}/body.js`;
+  await Deno.writeTextFile(main, body);
+  const flags = ["--minify", "--keep-names", ...configFlags(undefined)];
+  const small = await runBundler(main, `${work}/small.js`, flags);
+  const text = wrapBody(new TextDecoder().decode(small), "driver.js");
+  return new TextEncoder().encode(text);
 }
 
 async function runDeno(args: readonly string[]): Promise<Uint8Array> {

@@ -63,7 +63,7 @@ function describe(
 }
 
 /** The code with the inside of strings, comments and regular expressions as blanks, line ends kept. */
-function blankOut(code: string): string {
+export function blankOut(code: string): string {
   const scanner = new Scanner(code);
   return scanner.run();
 }
