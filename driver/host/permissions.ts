@@ -46,6 +46,23 @@ export function directFlags(grants: DirectGrants): string[] {
   ];
 }
 
+/** A permission set of a `deno.json`, for `deno run -P=NAME`. */
+export interface PermissionSet {
+  readonly ffi: readonly string[];
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+}
+
+/** What {@linkcode directFlags} grants, as a permission set. */
+export function directPermissionSet(grants: DirectGrants): PermissionSet {
+  const { library, nodePath, logPath } = grants;
+  return {
+    ffi: [library],
+    read: [nodePath],
+    write: logPath === undefined ? [nodePath] : [nodePath, logPath],
+  };
+}
+
 /** Asks the runtime whether something is granted. */
 export type PermissionQuery = (
   descriptor: Deno.PermissionDescriptor,

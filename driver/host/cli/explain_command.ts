@@ -9,7 +9,7 @@ import { deviceLabel, matches } from "../../match.ts";
 import type { DeviceInfo } from "../../port.ts";
 import { policyOf } from "../driver_command.ts";
 import { cacheFolder, logFolder } from "../own_folders.ts";
-import { directFlags, runFlags } from "../permissions.ts";
+import { directFlags, directPermissionSet, runFlags } from "../permissions.ts";
 import { explainPolicy, type Explanation } from "../sandbox_policy_explain.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
@@ -72,8 +72,15 @@ export const permissionsCommand: Command = {
     ...CHOICE_FLAGS,
     log: { description: "The log it will write", value: "PATH" },
     json: { description: "One JSON array of flags" },
+    set: {
+      description: "As a permission set for deno.json and deno run -P=NAME",
+      value: "NAME",
+    },
   },
-  examples: ["driverspace permissions usbtmc --device 0957:1755 --log dmm.log"],
+  examples: [
+    "driverspace permissions usbtmc --device 0957:1755 --log dmm.log",
+    "driverspace permissions usbtmc --device 0957:1755 --set dmm",
+  ],
   positionals: [1, 1],
   run: permissions,
 };
@@ -195,12 +202,16 @@ async function permissions(call: CommandCall): Promise<ExitCode> {
   const { toolbox, io } = call;
   const driver = await chooseDriver(toolbox, call.positionals[0] ?? "");
   const device = await findDevice(call, driver, chooseDevice(call));
-  const flags = directFlags({
+  const grants = {
     library: toolbox.findLibrary(libraryOf(call)).path,
     nodePath: device.nodePath ?? "",
     logPath: call.value("log"),
-  });
-  if (call.has("json")) printJson(io, flags);
+  };
+  const flags = directFlags(grants);
+  const set = call.value("set");
+  if (set !== undefined) {
+    printJson(io, { permissions: { [set]: directPermissionSet(grants) } });
+  } else if (call.has("json")) printJson(io, flags);
   else {
     const all = [...runFlags(driver.configPath), ...flags];
     io.out(`deno ${all.join(" \\\n  ")}\n`);
