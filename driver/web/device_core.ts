@@ -265,7 +265,8 @@ export class DeviceCore implements DeviceState {
       if (!(error instanceof UsbError)) throw error;
       if (error.code === "noDevice") this.missed();
       // The port may as well say that we closed it, which came of the same.
-      throw this.#isGone ? this.#goneError(error) : fromUsbError(error);
+      if (this.#isGone) throw this.#goneError(error);
+      throw fromUsbError(error, { isOpening: this.#open === undefined });
     }
   }
 

@@ -37,7 +37,6 @@ export function domError(
 }
 
 const NAMES: Readonly<Partial<Record<UsbErrorCode, DomErrorName>>> = {
-  access: "SecurityError",
   noDevice: "NotFoundError",
   notFound: "NotFoundError",
   cancelled: "AbortError",
@@ -45,9 +44,14 @@ const NAMES: Readonly<Partial<Record<UsbErrorCode, DomErrorName>>> = {
   state: "InvalidStateError",
 };
 
-/** The WebUSB exception for a failure of the port. */
-export function fromUsbError(error: UsbError): DOMException {
-  return domError(NAMES[error.code] ?? "NetworkError", error.message, error);
+/** The WebUSB exception for a failure of the port; a refusal to open is a matter of rights. */
+export function fromUsbError(
+  error: UsbError,
+  { isOpening }: { readonly isOpening: boolean },
+): DOMException {
+  const isRefusal = isOpening && error.code === "access";
+  const name = isRefusal ? "SecurityError" : NAMES[error.code];
+  return domError(name ?? "NetworkError", error.message, error);
 }
 
 /** @throws {TypeError} When a method was called with fewer arguments than it has to have. */

@@ -54,6 +54,21 @@ export const LIFE_ROWS: readonly Row[] = [
   ),
   row(
     "3.3",
+    "selectConfiguration() while a kernel driver is bound: NetworkError",
+    async () => {
+      await using bench = new WebBench();
+      const virtual = new Loopback({ kernelDrivers: { 1: "snd-usb-audio" } });
+      const device = await bench.plug(virtual);
+      await bench.within(device.open());
+      assertEquals(
+        await bench.ending(device.selectConfiguration(2)),
+        "NetworkError",
+      );
+      assertEquals(device.configuration?.configurationValue, 1);
+    },
+  ),
+  row(
+    "3.3",
     "claimInterface(): no-op if claimed; in parallel; NetworkError when held",
     async () => {
       await using bench = new WebBench({ kernelDriver: "refuse" });

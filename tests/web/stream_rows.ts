@@ -210,7 +210,7 @@ async function isochronous(
 
 const CYCLES = 10_000;
 /** What a heap may grow by, for whatever reason; a leak of an object a cycle is more. */
-const GROWTH_BYTES_MAX = 12 * 1024 * 1024;
+const GROWTH_BYTES_MAX = 6 * 1024 * 1024;
 
 async function checkLeaks(): Promise<void> {
   await using bench = new WebBench();

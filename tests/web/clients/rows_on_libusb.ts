@@ -7,6 +7,7 @@
 import { LibusbPort } from "../../../ffi/libusb_port.ts";
 import { pattern } from "../../../driver/sim/devices/loopback.ts";
 import type { FaultRule } from "../../../driver/sim/faults.ts";
+import { USBDEVFS } from "../../../driver/sim/usbfs_constants.ts";
 import { assert, assertEquals, fail } from "../../../driver/std.ts";
 import {
   createWebUsb,
@@ -125,6 +126,34 @@ const CHECKS: Readonly<Record<string, Check>> = {
       "AbortError",
       "TimeoutError",
     ]);
+  },
+  "what the system refuses is NetworkError, and can be tried again": async (
+    device,
+  ) => {
+    const calls: readonly [number[], () => Promise<unknown>][] = [
+      [
+        [USBDEVFS.CLAIMINTERFACE, USBDEVFS.DISCONNECT_CLAIM],
+        () => device.claimInterface(1),
+      ],
+      [[USBDEVFS.SETINTERFACE], () => device.selectAlternateInterface(0, 1)],
+      [[USBDEVFS.CLEAR_HALT], () => device.clearHalt("in", 1)],
+      [[USBDEVFS.RESET], () => device.reset()],
+      [[USBDEVFS.SETCONFIGURATION], () => device.selectConfiguration(2)],
+    ];
+    for (const [ioctls, call] of calls) {
+      const fault = { kind: "status", errno: "IO" } as const;
+      for (const ioctl of ioctls) await inject(device, { ioctl, fault });
+      assertEquals(await endingOf(call()), "NetworkError", String(call));
+      await device.controlTransferOut(vendor("fault", 1));
+      await device.claimInterface(0);
+      if (
+        device.configuration?.interfaces[0]?.alternate.alternateSetting === 1
+      ) {
+        await device.selectAlternateInterface(0, 0);
+      }
+    }
+    await device.transferOut(1, sample(4));
+    assertEquals((await device.transferIn(1, 64)).data?.byteLength, 4);
   },
   "preconditions hold": async (device) => {
     assertEquals(await endingOf(device.transferIn(9, 8)), "NotFoundError");
