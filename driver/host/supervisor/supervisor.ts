@@ -17,6 +17,7 @@ import {
   type ConfigurationDiff,
   diffConfigurations,
 } from "./configuration_diff.ts";
+import type { DriverState } from "./driver_states.ts";
 import type { EventRing } from "./event_ring.ts";
 import {
   decodeState,
@@ -46,6 +47,8 @@ export interface SupervisorOptions {
   readonly log: SupervisorLog;
   /** Absent: nothing is remembered. */
   readonly stateFile?: WholeFile;
+  /** Every driver was looked at: the evaluation a watchdog is fed by. */
+  readonly onLook?: (states: readonly DriverState[]) => void;
 }
 
 /** How often the bus is looked at: a device is bound again well within a second. */
@@ -219,7 +222,7 @@ export class Supervisor {
   }
 
   async #lookOnce(): Promise<void> {
-    const { devices, log, clock } = this.#options;
+    const { devices, log, clock, onLook } = this.#options;
     try {
       this.#devices = await devices();
     } catch (error) {
@@ -229,6 +232,7 @@ export class Supervisor {
       await unit.look(this.#devices);
     }
     this.#lastTickMs = clock.nowMs();
+    onLook?.(this.status().map(({ state }) => state));
   }
 
   #tellReload(diff: ConfigurationDiff): void {
