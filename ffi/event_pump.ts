@@ -195,7 +195,7 @@ export class EventPump {
     await null;
     let isNapping = false;
     while (this.#isNeeded()) {
-      this.#stayingSinceMs ??= this.#startStay();
+      this.#stayingSinceMs ??= this.#nowMs();
       const isMoreLikely = this.#lookOften(isNapping);
       const nowMs = this.foundAtMs;
       isNapping = false;
@@ -262,11 +262,6 @@ export class EventPump {
       nowMs - this.#stayingSinceMs >= STAY_MS_MAX;
   }
 
-  #startStay(): number {
-    void this.#takeTurn();
-    return this.#nowMs();
-  }
-
   /** Resolves when the event loop has had a turn. One is asked for at a time. */
   #takeTurn(): Promise<void> {
     return this.#turn ??= new Promise((resolve) =>
@@ -305,6 +300,8 @@ export class EventPump {
     this.#park ??= this.#startPark();
     await waited.promise;
     this.#wake = undefined;
+    // Whoever woke us did it from a turn of the event loop.
+    this.#stayingSinceMs = undefined;
   }
 
   async #startPark(): Promise<void> {
