@@ -1,0 +1,96 @@
+import { assert, assertEquals } from "../../driver/std.ts";
+import { codecEventsPerSecond } from "./codec.ts";
+import { svg } from "./plots.ts";
+import { productVerdicts } from "./product_run.ts";
+import type { ProductFigures } from "./product.ts";
+import { median, ratio, verdicts } from "./report.ts";
+import type { Row } from "./rounds.ts";
+
+const CASE = "bulk in 64 B depth 32";
+
+function row(peer: string, round: number, wallNs: number): Row {
+  return {
+    round,
+    peer,
+    caseName: CASE,
+    measurement: {
+      case: "",
+      count: 1,
+      wallNs,
+      cpuNs: wallNs,
+      bad: 0,
+      p50Ns: 0,
+      p99Ns: 0,
+    },
+  };
+}
+
+const OURS = {
+  peer: "driverspace",
+  against: "C",
+  caseName: CASE,
+  figure: "throughput",
+} as const;
+
+Deno.test("Ratio is the median of ratios within rounds, not of medians", () => {
+  const rows = [
+    row("C", 0, 100),
+    row("driverspace", 0, 200),
+    // A disturbed round disturbs both.
+    row("C", 1, 1000),
+    row("driverspace", 1, 2000),
+    row("C", 2, 100),
+    row("driverspace", 2, 200),
+  ];
+  assertEquals(ratio(rows, OURS), 0.5);
+});
+
+Deno.test("Ratio leaves out rounds that one of both missed", () => {
+  const rows = [
+    row("C", 0, 100),
+    row("driverspace", 1, 900),
+    row("C", 2, 100),
+    row("driverspace", 2, 125),
+  ];
+  assertEquals(ratio(rows, OURS), 0.8);
+});
+
+Deno.test("Target that nobody measured is not met", () => {
+  assert(verdicts([]).every((verdict) => !verdict.isMet));
+});
+
+Deno.test("Median of nothing is not a number", () => {
+  assert(Number.isNaN(median([])));
+});
+
+Deno.test("Plot leaves out what was not measured and escapes names", () => {
+  const drawn = svg({
+    title: "a < b & c",
+    axis: "per second",
+    points: ["1", "4"],
+    series: [{ name: "C", values: [100, undefined] }],
+  });
+  assert(drawn.includes("a &lt; b &amp; c"));
+  assertEquals(drawn.split("<circle").length - 1, 1);
+  assert(!drawn.includes("NaN"));
+});
+
+Deno.test("Product's promises are judged by their own limits", () => {
+  const figures: ProductFigures = {
+    timerLagMs: { p50: 1, p99: 6 },
+    growth: { transfers: 1_000, heapBytes: 0, rssBytes: 0 },
+    idle: { devices: 64, cpuPart: 0.0005 },
+    paths: [],
+  };
+  const judged = productVerdicts(figures, 120_000);
+  assertEquals(judged.map((verdict) => verdict.isMet), [
+    false,
+    true,
+    true,
+    true,
+  ]);
+});
+
+Deno.test("Codec passes every event from one end to the other", () => {
+  assert(codecEventsPerSecond(1, 2_000) > 0);
+});
