@@ -251,6 +251,25 @@ Deno.test("A program that is not there, or cannot be run, ends as in a shell", {
   assertEquals(plain.code, 126, plain.err);
 });
 
+Deno.test(
+  "The sandbox on the preload's bus is refused with the ways that work",
+  {
+    ignore: !HAS_PRELOAD,
+  },
+  async () => {
+    using folder = new Folder();
+    const { code, err } = await driverspace([
+      ...["simulate", "multimeter", "--transport", "preload", "--"],
+      ...[Deno.execPath(), "run", "--quiet", "--allow-all"],
+      new URL("../../cli.ts", import.meta.url).pathname,
+      ...["run", "usbtmc", "--device", "1209:0002"],
+      ...["--log", `${folder.path}/a.log`],
+    ]);
+    assertEquals(code, 1, err);
+    assertStringIncludes(err, "--direct, or simulate with --transport notify");
+  },
+);
+
 Deno.test("An unknown profile, log level, transport and time end with 2", async () => {
   const device = ["--virtual", "multimeter"];
   await refused(

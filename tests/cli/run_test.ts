@@ -135,6 +135,30 @@ Deno.test(
 );
 
 Deno.test(
+  "A terminal that goes away stops a run in order; one started with nohup stays",
+  PRELOAD,
+  async () => {
+    using folder = new Folder();
+    const log = `${folder.path}/a.log`;
+    const args = [
+      ...["run", "usbtmc", "--virtual", "multimeter", "--direct", "--log", log],
+    ];
+    await using run = new Spawned(args);
+    await run.printed(/reading/);
+    run.signal("SIGHUP");
+    assertEquals((await run.result()).code, 0);
+    const end = checkedLog(log).find((line) => line.event === "driver.ended");
+    assertEquals([end?.class, end?.["safe_state"]], ["clean", "done"]);
+    await using stays = new Spawned(args, {}, ["nohup"]);
+    await stays.printed(/reading/);
+    stays.signal("SIGHUP");
+    await stays.printed(/sum /);
+    stays.signal("SIGTERM");
+    assertEquals((await stays.result()).code, 0);
+  },
+);
+
+Deno.test(
   "A second Ctrl-C kills a driver that does not stop, and ends with 130",
   PRELOAD,
   async () => {

@@ -32,9 +32,18 @@ export class Spawned implements AsyncDisposable {
   readonly #err: Promise<string>;
   #watch: (() => void) | undefined;
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--allow-all", CLI, ...args],
+  /** `before` are words in front of the command line, `nohup` for instance. */
+  constructor(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    before: readonly string[] = [],
+  ) {
+    const [program = "", ...rest] = [
+      ...before,
+      ...[Deno.execPath(), "run", "--quiet", "--allow-all", CLI, ...args],
+    ];
+    this.#child = new Deno.Command(program, {
+      args: rest,
       env: { NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "piped",

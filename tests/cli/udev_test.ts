@@ -35,7 +35,7 @@ Deno.test("udev takes a group and the seat", async () => {
 Deno.test("udev refuses what is no device and what is no group", async () => {
   const device = await call(["udev", "957:1755"]);
   assertEquals(device.code, 2);
-  assertStringIncludes(device.err, "expected VID:PID or VID:PID:SERIAL");
+  assertStringIncludes(device.err, "expected VID:PID, VID:PID:SERIAL");
   const group = await call(["udev", "0957:1755", "--group", 'x", RUN+="sh']);
   assertEquals(group.code, 2);
   assertEquals(group.out, "");

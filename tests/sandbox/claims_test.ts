@@ -134,6 +134,11 @@ Deno.test({
       // Not dumpable: its descriptors and environment are closed even to its own user.
       if (!isRoot) assertEquals([targets, environment], [undefined, undefined]);
       else {
+        // Append only: lines of the host, and what a rotation left, stay whole.
+        const info = await Deno.readTextFile(`/proc/${child.pid}/fdinfo/101`);
+        const flags = parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? "", 8);
+        const O_APPEND = 0o2000;
+        assertEquals(flags & O_APPEND, O_APPEND);
         const anonymous = /^(anon_inode:|pipe:|socket:)/;
         const named = (targets ?? []).filter((target) =>
           !anonymous.test(target)

@@ -48,7 +48,7 @@ export interface CliIo {
   readonly hasColor: boolean;
   /** Width of the terminal, asked anew each time. */
   columns(): number;
-  /** Calls `handler` at each Ctrl-C or SIGTERM until the result is called. */
+  /** Calls `handler` at each Ctrl-C, SIGTERM or SIGHUP until the result is called. */
   onInterrupt(handler: () => void): () => void;
   readonly clock: Clock;
   /** From 0 up to 1. */

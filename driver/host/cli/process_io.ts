@@ -10,13 +10,15 @@ import type { CliIo } from "./command.ts";
 /** Makes the io of this process. */
 export function processIo(): CliIo {
   const isTerminal = Deno.stdout.isTerminal();
+  // Asked first: the runtime forgets it once anybody listens to a signal.
+  const staysAtHangUp = isHangUpIgnored();
   return {
     out: (text) => writeAll(Deno.stdout, text),
     err: (text) => writeAll(Deno.stderr, text),
     isTerminal,
     hasColor: isTerminal && !Deno.noColor,
     columns: () => terminalColumns(isTerminal),
-    onInterrupt,
+    onInterrupt: (handler) => onInterrupt(handler, { staysAtHangUp }),
     clock: systemClock(),
     random: () => Math.random(),
   };
@@ -49,12 +51,36 @@ function writeAll(stream: typeof Deno.stdout, text: string): void {
   }
 }
 
-function onInterrupt(handler: () => void): () => void {
+function onInterrupt(
+  handler: () => void,
+  options: { readonly staysAtHangUp: boolean },
+): () => void {
   const signals: Deno.Signal[] = Deno.build.os === "windows"
     ? ["SIGINT"]
     : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, handler);
+  const listeners = signals.map((signal) => ({ signal, handler }));
+  if (Deno.build.os !== "windows") {
+    const onHangUp = options.staysAtHangUp ? (): void => {} : handler;
+    listeners.push({ signal: "SIGHUP", handler: onHangUp });
+  }
+  for (const { signal, handler } of listeners) {
+    Deno.addSignalListener(signal, handler);
+  }
   return () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, handler);
+    for (const { signal, handler } of listeners) {
+      Deno.removeSignalListener(signal, handler);
+    }
   };
+}
+
+/** Whoever started us with nohup wants us to stay when the terminal goes. */
+function isHangUpIgnored(): boolean {
+  try {
+    const status = Deno.readTextFileSync("/proc/self/status");
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+    // The mask's lowest bit is signal 1, SIGHUP.
+    return (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
 }

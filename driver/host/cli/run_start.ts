@@ -120,6 +120,14 @@ async function chooseWay(
 }
 
 async function openPort(plan: RunPlan, toolbox: Toolbox): Promise<Source> {
+  if (!plan.isDirect && Deno.env.get("UMOCKDEV_DIR") !== undefined) {
+    throw new UsbError({
+      code: "notSupported",
+      operation: "start a sandboxed driver on this virtual bus",
+      reason: "it is shown by a preload library, which the launcher is without",
+      advice: "Run with --direct, or simulate with --transport notify",
+    });
+  }
   const port = await toolbox.openPort(plan.libraryPath);
   return { port, isDirect: plan.isDirect, note: "" };
 }
