@@ -46,6 +46,8 @@ export interface ServiceOptions {
   readonly versions: Readonly<
     Record<"driverspace" | "deno" | "libusb", string>
   >;
+  /** Id of this boot of the system, for lines of the log. */
+  readonly boot: string;
   /** NOTIFY_SOCKET, and WATCHDOG_USEC in milliseconds. */
   readonly systemd?: {
     readonly notifySocket: string | undefined;
@@ -222,7 +224,8 @@ function openLog(options: ServiceOptions, stack: DisposableStack): Log {
   const { clock, defaults: { logPath } } = options;
   prepareLogFile(logPath);
   const sink = stack.use(new FileSink(logPath));
-  const base = { driver: "supervisor", instance: "supervisor", pid: Deno.pid };
+  // Lines about a driver name it; the others are of the supervisor itself.
+  const base = { instance: "supervisor", pid: Deno.pid, boot: options.boot };
   const log = new Log({ sink, clock, base });
   stack.defer(() => log.close());
   const rotation = keepRotated(logPath, { clock });

@@ -281,7 +281,7 @@ export class SupervisedUnit {
     data: { readonly [key: string]: Json } = {},
   ): void {
     const { log, events } = this.#options;
-    log.record(level, event, message, { instance: this.name, ...data });
+    log.record(level, event, message, { driver: this.name, ...data });
     events.publish(event, { message, ...data }, this.name);
   }
 }

@@ -46,6 +46,7 @@ class Place implements Disposable {
         manifest: manifestOf(METER_DRIVER),
         spawn: (_device: DeviceInfo) => Promise.resolve(process()),
       }),
+    boot: "a boot",
     versions: { driverspace: "0.1.0", deno: "2.9.6", libusb: "1.0.26" },
   };
 
@@ -122,6 +123,7 @@ Deno.test("A service runs its drivers, reloads, and leaves nothing behind but lo
   const lines = Deno.readTextFileSync(place.options.defaults.logPath).trim();
   const events = lines.split("\n").map((line) => JSON.parse(line).event);
   assertEquals(events.includes("supervisor.not_reloaded"), true);
+  assertStringIncludes(lines, '"driver":"a"');
   await assertRejects(
     () => askSupervisor(service.socket, "/livez"),
     UnreachableError,

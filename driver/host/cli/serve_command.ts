@@ -1,0 +1,172 @@
+/**
+ * `driverspace serve`: several drivers from a configuration, for months.
+ *
+ * @module
+ */
+
+import type { DeviceInfo, UsbPort } from "../../port.ts";
+import { ListenError } from "../http/server.ts";
+import { LogFileError } from "../log_rotation.ts";
+import { logFolder } from "../own_folders.ts";
+import {
+  ConfigurationError,
+  type DriverEntry,
+} from "../supervisor/configuration.ts";
+import {
+  readConfiguration,
+  type RunningService,
+  startService,
+} from "../supervisor/running_supervisor.ts";
+import { LockedError } from "../supervisor/whole_file.ts";
+import { watchdogMs } from "../systemd/service_notifier.ts";
+import type { CliIo, Command, CommandCall } from "./command.ts";
+import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
+import { bootId } from "./run_start.ts";
+import { prepareEntry } from "./serve_prepare.ts";
+import type { Toolbox } from "./toolbox.ts";
+
+/** The command. */
+export const serveCommand: Command = {
+  name: "serve",
+  summary: "Run the drivers of a configuration under supervision",
+  usage: "CONFIG [--check] [--direct]",
+  details: "CONFIG is a TOML file; docs/operations.md describes it. Programs " +
+    "reach the supervisor at its Unix socket, as driverspace status does. " +
+    "SIGHUP reads CONFIG again and touches only what changed; Ctrl-C stops " +
+    "every driver in order.",
+  flags: {
+    check: { description: "Only check CONFIG and say what it names" },
+    direct: { description: "No sandbox: drivers open their nodes themselves" },
+  },
+  examples: [
+    "driverspace serve /etc/driverspace/lab.toml",
+    "driverspace serve lab.toml --check",
+  ],
+  positionals: [1, 1],
+  run: serve,
+};
+
+/** Where programs find a supervisor that was given no socket. */
+export function defaultSocket(
+  variable: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): string {
+  const service = variable("RUNTIME_DIRECTORY")?.split(":")[0];
+  if (service !== undefined && service !== "") return `${service}/socket`;
+  const session = variable("XDG_RUNTIME_DIR");
+  if (session?.startsWith("/") === true) return `${session}/driverspace.sock`;
+  return `${logFolder(variable)}/driverspace.sock`;
+}
+
+async function serve(call: CommandCall): Promise<ExitCode> {
+  const { io, positionals } = call;
+  const path = absolute(positionals[0] ?? "");
+  try {
+    if (call.has("check")) return check(path, io);
+    return await run(call, path);
+  } catch (error) {
+    throw asCliError(error);
+  }
+}
+
+function check(path: string, io: CliIo): ExitCode {
+  const { drivers } = readConfiguration(path);
+  for (const { name, driver, device } of drivers.values()) {
+    io.out(`${name}: ${driver} for ${JSON.stringify(device)}\n`);
+  }
+  return EXIT.done;
+}
+
+async function run(call: CommandCall, path: string): Promise<ExitCode> {
+  const { io, toolbox } = call;
+  const folder = logFolder();
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await using port = new LazyPort(toolbox);
+  const isDirect = call.has("direct");
+  const parts = { toolbox, io, logFolder: folder, isDirect };
+  const service = await startService({
+    clock: io.clock,
+    random: () => io.random(),
+    configurationPath: path,
+    defaults: {
+      socket: defaultSocket(),
+      stateFile: `${folder}/supervisor.json`,
+      logPath: `${folder}/supervisor.log`,
+    },
+    devices: () => port.devices(),
+    prepare: async (entry: DriverEntry) => {
+      if (!("virtual" in entry.device)) await port.open();
+      return await prepareEntry(entry, parts);
+    },
+    versions: {
+      driverspace: toolbox.version,
+      deno: Deno.version.deno,
+      libusb: toolbox.findLibrary().version,
+    },
+    boot: bootId(),
+    systemd: {
+      notifySocket: Deno.env.get("NOTIFY_SOCKET"),
+      watchdogMs: watchdogMs((name) => Deno.env.get(name), Deno.pid),
+    },
+  });
+  await untilInterrupted(service, io);
+  return EXIT.done;
+}
+
+async function untilInterrupted(
+  service: RunningService,
+  io: CliIo,
+): Promise<void> {
+  for (const warning of service.warnings) io.err(`driverspace: ${warning}\n`);
+  io.err(`Serving at ${service.socket}; driverspace status shows how it is\n`);
+  const asked = Promise.withResolvers<void>();
+  const ignoreInterrupts = io.onInterrupt(() => asked.resolve());
+  const reload = (): void => {
+    void service.reload().then((told) => io.err(`${told}\n`));
+  };
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", reload);
+  await asked.promise;
+  io.err("Stopping: safe state, drain, release\n");
+  await service.stop("asked to stop");
+  ignoreInterrupts();
+  if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", reload);
+}
+
+/** The bus, opened when the first real device is wanted. */
+class LazyPort implements AsyncDisposable {
+  readonly #toolbox: Toolbox;
+  #port: Promise<UsbPort> | undefined;
+
+  constructor(toolbox: Toolbox) {
+    this.#toolbox = toolbox;
+  }
+
+  open(): Promise<UsbPort> {
+    return this.#port ??= this.#toolbox.openPort();
+  }
+
+  async devices(): Promise<readonly DeviceInfo[]> {
+    return await (await this.#port)?.devices() ?? [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#port)?.close();
+  }
+}
+
+/** What goes wrong before anything runs. */
+function asCliError(error: unknown): unknown {
+  if (error instanceof ConfigurationError) {
+    return new CliError(EXIT.config, error.message);
+  }
+  if (error instanceof LockedError || error instanceof ListenError) {
+    return new CliError(EXIT.busy, error.message);
+  }
+  if (error instanceof LogFileError) {
+    return new CliError(EXIT.cannotCreateLog, error.message);
+  }
+  return error;
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}

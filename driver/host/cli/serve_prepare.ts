@@ -1,0 +1,120 @@
+/**
+ * From an entry of a configuration to a driver that can be started: the same
+ * plan and the same confinement as `driverspace run`.
+ *
+ * @module
+ */
+
+import { UsbError } from "../../errors.ts";
+import { checkParameters } from "../../loop/parameters.ts";
+import { deviceLabel } from "../../match.ts";
+import type { DeviceInfo } from "../../port.ts";
+import { productId, vendorId } from "../../usb.ts";
+import type { ClientProcess } from "../client_process.ts";
+import { keepRotated, prepareLogFile } from "../log_rotation.ts";
+import type { DriverEntry } from "../supervisor/configuration.ts";
+import type { PreparedDriver } from "../supervisor/supervisor_words.ts";
+import type { CliIo } from "./command.ts";
+import { CliError, EXIT } from "./exit_codes.ts";
+import {
+  checkVirtualName,
+  chooseDriver,
+  type DeviceChoice,
+  type RunPlan,
+} from "./run_plan.ts";
+import { type StartedRun, startRun } from "./run_start.ts";
+import type { Toolbox } from "./toolbox.ts";
+
+/** What drivers are prepared with. */
+export interface PrepareParts {
+  readonly toolbox: Toolbox;
+  readonly io: Pick<CliIo, "clock">;
+  /** Where logs go that were given no place. */
+  readonly logFolder: string;
+  /** For tests and for machines without a sandbox; said in the log. */
+  readonly isDirect: boolean;
+}
+
+/**
+ * Prepares a driver.
+ *
+ * @throws {CliError} {UsbError} {LogFileError} {TypeError} {RangeError} With one sentence.
+ */
+export async function prepareEntry(
+  entry: DriverEntry,
+  parts: PrepareParts,
+): Promise<PreparedDriver> {
+  const { toolbox, io, logFolder, isDirect } = parts;
+  const choice = choiceOf(entry, toolbox);
+  const driver = await chooseDriver(toolbox, entry.driver);
+  const { manifest } = driver;
+  checkParameters(entry.options, manifest.options, { what: entry.name });
+  const plan: RunPlan = {
+    driver,
+    choice,
+    options: entry.options,
+    isDirect,
+    profile: entry.profile,
+    logPath: entry.logPath ?? `${logFolder}/${entry.name}.log`,
+  };
+  prepareLogFile(plan.logPath);
+  const { logLevel } = entry;
+  const started = await startRun(
+    plan,
+    toolbox,
+    logLevel === undefined ? {} : { logLevel },
+  );
+  const rotation = keepRotated(plan.logPath, { clock: io.clock });
+  return {
+    manifest,
+    ...(choice.kind === "virtual" ? { devices: () => devicesOf(started) } : {}),
+    spawn: (device) => spawn(started, device),
+    refusal: (ready) => started.refusal(ready),
+    dispose: async () => {
+      rotation.stop();
+      await started[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** For a real device the supervisor identifies it; the plan's own search is not used. */
+function choiceOf(entry: DriverEntry, toolbox: Toolbox): DeviceChoice {
+  const { device } = entry;
+  if ("virtual" in device) {
+    checkVirtualName(toolbox, device.virtual);
+    return { kind: "virtual", name: device.virtual };
+  }
+  return {
+    kind: "device",
+    selector: {
+      vendorId: vendorId(device.vendorId ?? 0),
+      productId: productId(device.productId ?? 0),
+    },
+  };
+}
+
+async function devicesOf(started: StartedRun): Promise<DeviceInfo[]> {
+  const device = await started.find();
+  return device === undefined ? [] : [device];
+}
+
+/** A permission problem is told as the world's, which the policy of restarts knows. */
+async function spawn(
+  started: StartedRun,
+  device: DeviceInfo,
+): Promise<ClientProcess> {
+  try {
+    return await started.spawn(device);
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== EXIT.permission) {
+      throw error;
+    }
+    throw new UsbError({
+      code: "access",
+      operation: "start a driver",
+      device: deviceLabel(device),
+      reason: error.message,
+      ...(error.advice === undefined ? {} : { advice: error.advice }),
+    });
+  }
+}
