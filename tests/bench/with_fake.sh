@@ -20,6 +20,8 @@ done
 mkdir -p "$scratch/bus/usb/001"
 : >"$scratch/bus/usb/001/002"
 mount --rbind "$scratch" /dev
+umount -l "$scratch"
+rmdir "$scratch"
 # A private /sys/bus with one device and one interface.
 mount -t tmpfs none /sys/bus
 device=/sys/bus/usb/devices/1-1
