@@ -61,7 +61,7 @@ export interface DriverMainOptions {
   readonly open: () => Promise<OpenedDevice>;
   /** Calls back when the event loop had a turn. */
   readonly turn: (fire: () => void) => void;
-  /** READY was sent. */
+  /** READY is out. */
   readonly onReady?: () => void;
 }
 
@@ -183,7 +183,7 @@ class DriverMain {
       },
     );
     this.#send({ type: "ready", device: identity, sandbox: opened.sandbox });
-    this.#options.onReady?.();
+    void this.#sender.flushed().then(() => this.#options.onReady?.());
     this.#sumUp();
   }
 
