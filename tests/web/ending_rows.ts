@@ -3,9 +3,11 @@
  * settles exactly once, in order.
  */
 
-import type { Loopback } from "../../driver/sim/devices/loopback.ts";
+import type { UsbPort } from "../../driver/port.ts";
+import { Loopback } from "../../driver/sim/devices/loopback.ts";
 import { assertEquals } from "../../driver/std.ts";
 import type { USBDevice } from "../../driver/web/webusb.ts";
+import { inResult, isochronousInResult } from "../../driver/web/outcomes.ts";
 import { nameOf, type Row, vendor, WebBench } from "./bench.ts";
 
 /** Something that ends transfers in flight. */
@@ -91,6 +93,27 @@ export const ENDING_ROWS: readonly Row[] = [
     "a transfer aborted by close() that nobody hears kills no program",
     checkUnheard,
   ),
+  row(
+    "4",
+    "a close that overtakes the news of an unplug is no abort: NetworkError",
+    checkOvertaken,
+  ),
+  row(
+    "4",
+    "data of a port that lie inside a larger buffer are given one of their own",
+    () => {
+      const whole = new Uint8Array(16).map((_, at) => at);
+      const data = whole.subarray(8, 12);
+      const outcome = { status: "completed", actualLengthBytes: 4 } as const;
+      const result = inResult({ ...outcome, data });
+      assertEquals(result.data?.buffer, Uint8Array.of(8, 9, 10, 11).buffer);
+      const packets = [{ ...outcome, offsetBytes: 0 }];
+      const iso = isochronousInResult([{ ...outcome, data, packets }], [4]);
+      assertEquals(iso.packets[0]?.data?.getUint8(0), 8);
+      assertEquals(iso.data?.buffer.byteLength, 4);
+      return Promise.resolve();
+    },
+  ),
 ];
 
 function row(section: string, item: string, run: () => Promise<void>): Row {
@@ -129,6 +152,34 @@ async function checkEnding(ending: Ending): Promise<void> {
     `interrupt ${expected}`,
   ]);
   assertEquals(settled.length, 5, "each settles once");
+}
+
+/** A port that misses the device while its transfers still wait, as libusb may. */
+async function checkOvertaken(): Promise<void> {
+  let isListed = true;
+  await using bench = new WebBench();
+  const { port: inner } = bench;
+  const port: UsbPort = {
+    devices: async () => isListed ? await inner.devices() : [],
+    watch: (options) => inner.watch(options),
+    open: (device, options) => inner.open(device, options),
+    close: () => inner.close(),
+    [Symbol.asyncDispose]: () => inner.close(),
+  };
+  bench.bus.plug(new Loopback());
+  const usb = bench.another({ port });
+  const device = await usb.requestDevice({ filters: [{}] });
+  await bench.within(device.open());
+  await bench.within(device.claimInterface(0));
+  const stop = AbortSignal.abort();
+  const reads = [
+    device.transferIn(1, 64),
+    device.transferIn(1, 64, { signal: stop }),
+  ];
+  isListed = false;
+  await usb.getDevices();
+  const endings = await Promise.all(reads.map((read) => bench.ending(read)));
+  assertEquals(endings, ["NetworkError", "AbortError"]);
 }
 
 async function checkUnheard(): Promise<void> {

@@ -216,6 +216,17 @@ export const LIFE_ROWS: readonly Row[] = [
       assertEquals(await bench.ending(device.close()), "NotFoundError");
     },
   ),
+  row(
+    "4",
+    "so is a refusal of a change",
+    async () => {
+      await using bench = new WebBench();
+      const { device, virtual } = await bench.loopback();
+      bench.bus.unplug(virtual);
+      assertEquals(await bench.ending(device.reset()), "NotFoundError");
+      assertEquals([device.opened, settings(device)], [false, "0:0 1:0"]);
+    },
+  ),
 ];
 
 function row(section: string, item: string, run: () => Promise<void>): Row {

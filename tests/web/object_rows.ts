@@ -97,6 +97,24 @@ export const OBJECT_ROWS: readonly Row[] = [
   ),
   row(
     "3.2",
+    "configurations of one value are shown once",
+    async () => {
+      const device = await plugged({
+        configurations: [1, 1, 2].map((value, number) => ({
+          value,
+          faces: [{ number }],
+        })),
+      });
+      assertEquals(device.configurations.map((c) => c.configurationValue), [
+        1,
+        2,
+      ]);
+      const [first] = device.configurations[0]?.interfaces ?? [];
+      assertEquals(first?.interfaceNumber, 0, "the first one counts");
+    },
+  ),
+  row(
+    "3.2",
     "a device without configurations can be opened and asked",
     async () => {
       await using bench = new WebBench();

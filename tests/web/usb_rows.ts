@@ -140,6 +140,35 @@ export const USB_ROWS: readonly Row[] = [
     },
   ),
   row(
+    "forget() of a device without a serial number holds while it is connected",
+    async () => {
+      await using bench = new WebBench();
+      const virtual = new DescribedDevice({ strings: [1, 2, 0] });
+      const device = await bench.plug(virtual);
+      await bench.within(device.forget());
+      assertEquals(await bench.usb.getDevices(), []);
+      bench.bus.replug(virtual, 5);
+      await bench.clock.advance(10);
+      assertEquals((await bench.usb.getDevices()).length, 1);
+    },
+  ),
+  row(
+    "a permission that ended does not come back with a place that is used again",
+    async () => {
+      await using bench = new WebBench({ allowedDevices: [] });
+      const virtual = new DescribedDevice({ strings: [1, 2, 0] });
+      bench.bus.plug(virtual);
+      await bench.usb.requestDevice({ filters: [{}] });
+      bench.usb.ondisconnect = () => {};
+      // Addresses of a bus begin anew behind 127.
+      for (let plugs = 0; plugs < 130; plugs++) {
+        bench.bus.replug(virtual, 0);
+        await bench.clock.advance(1);
+        assertEquals(await bench.usb.getDevices(), []);
+      }
+    },
+  ),
+  row(
     "forget() of a device with a serial number holds over a replug",
     async () => {
       await using bench = new WebBench();
