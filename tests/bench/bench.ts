@@ -3,9 +3,11 @@
  *
  *     deno task bench [--quick] [--rounds N] [--peer NAME]... [--json FILE] [--docs]
  *     deno task bench start
+ *     deno task bench page FILE
  *
  * `--docs` writes docs/performance.md and its plots. `start` measures what the
- * sandbox costs: a start, and a transfer.
+ * sandbox costs: a start, and a transfer. `page` writes the page from the data
+ * of a `--json`.
  */
 
 import { parseArgs } from "../../driver/std.ts";
@@ -96,6 +98,7 @@ function optionsFrom(args: readonly string[]): Options {
 
 async function main(): Promise<void> {
   if (Deno.args[0] === "start") return await runStart();
+  if (Deno.args[0] === "page") return await rewritePage(Deno.args[1] ?? "");
   const options = optionsFrom(Deno.args);
   const effort = options.isQuick ? 0.25 : 1;
   const folder = cacheFolder();
@@ -141,6 +144,11 @@ async function main(): Promise<void> {
     );
   }
   if (options.writesPage) await writePage(data);
+}
+
+/** From data that `--json` wrote. */
+async function rewritePage(file: string): Promise<void> {
+  await writePage(JSON.parse(await Deno.readTextFile(file)) as BenchData);
 }
 
 /** The sandbox's own figures: its bus stands in tests/sandbox. */

@@ -185,6 +185,9 @@ const LIMITS = `## The limit that remains, and why
   of threads where C has one. When reports come in a rhythm, the pump is back on
   the thread shortly before the next is due and waits there inside libusb; on a
   busy machine the way back varies more than the lead, and the gain is smaller.
+- **Readers with bytes of their own.** \`for await\` and streams give each report
+  as an array of the reader's. Making and collecting a fresh array of 16 KiB is
+  nearly all they cost; where speed matters, use a driver's input, which lends.
 - **OUT data and single transfers.** \`transfer\` copies OUT data when called and
   gives a promise and, for IN, a buffer of the caller's own. A standing input
   lends its buffer and allocates nothing per transfer.

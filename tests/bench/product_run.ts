@@ -115,6 +115,15 @@ export function productLines(
       p.eventMicroseconds.p50.toFixed(0)
     } p99 ${p.eventMicroseconds.p99.toFixed(0)} µs`
   );
-  return [...lines, "", "interrupt to handler and to event:", ...paths]
-    .join("\n");
+  const { input, reports, readable, writable } = figures.streams;
+  const rates = Object.entries({ input, reports, readable, writable })
+    .map(([name, rate]) => `${name} ${rate.toFixed(0)}`).join(", ");
+  return [
+    ...lines,
+    "",
+    "interrupt to handler and to event:",
+    ...paths,
+    "",
+    `streams, MB/s: ${rates}`,
+  ].join("\n");
 }
