@@ -116,19 +116,45 @@ async function untilInterrupted(
   service: RunningService,
   io: CliIo,
 ): Promise<void> {
-  for (const warning of service.warnings) io.err(`driverspace: ${warning}\n`);
-  io.err(`Serving at ${service.socket}; driverspace status shows how it is\n`);
+  for (const warning of service.warnings) say(io, `driverspace: ${warning}`);
+  say(io, `Serving at ${service.socket}; driverspace status shows how it is`);
   const asked = Promise.withResolvers<void>();
-  const ignoreInterrupts = io.onInterrupt(() => asked.resolve());
-  const reload = (): void => {
-    void service.reload().then((told) => io.err(`${told}\n`));
-  };
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", reload);
+  const stop = (): void => asked.resolve();
+  const reload = (): void =>
+    void service.reload().then((told) => say(io, told));
+  // At a terminal SIGHUP says that it is gone; a service is told to read again.
+  const ignore = listenTo({ stop, hangUp: io.isTerminal ? stop : reload });
   await asked.promise;
-  io.err("Stopping: safe state, drain, release\n");
+  say(io, "Stopping: safe state, drain, release");
   await service.stop("asked to stop");
-  ignoreInterrupts();
-  if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGHUP", reload);
+  ignore();
+}
+
+/** Signals of our own, since `CliIo.onInterrupt` takes SIGHUP as an end. */
+function listenTo(
+  { stop, hangUp }: { readonly stop: () => void; readonly hangUp: () => void },
+): () => void {
+  const listeners: [Deno.Signal, () => void][] = [["SIGINT", stop]];
+  if (Deno.build.os !== "windows") {
+    listeners.push(["SIGTERM", stop], ["SIGHUP", hangUp]);
+  }
+  for (const [signal, listener] of listeners) {
+    Deno.addSignalListener(signal, listener);
+  }
+  return () => {
+    for (const [signal, listener] of listeners) {
+      Deno.removeSignalListener(signal, listener);
+    }
+  };
+}
+
+/** Nobody has to be there to read it: the log has all that matters. */
+function say(io: CliIo, text: string): void {
+  try {
+    io.err(`${text}\n`);
+  } catch {
+    // The terminal is gone.
+  }
 }
 
 /** The bus, opened when the first real device is wanted. */
