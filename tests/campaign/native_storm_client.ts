@@ -29,6 +29,9 @@ const IN = [0x81, 0x82, 0x83, 0x85].map((a) => endpointAddress(a));
 const OUT = [0x01, 0x03, 0x05].map((a) => endpointAddress(a));
 const ISOCHRONOUS = endpointAddress(0x84);
 
+/** Another libusb than the system's, such as one with an address sanitizer. */
+const LIBRARY = Deno.env.get("NATIVE_STORM_LIBRARY");
+
 const chance = new Chance(Number(Deno.args[1]));
 const until = performance.now() + Number(Deno.args[0]) * 1000;
 const tally = {
@@ -201,7 +204,9 @@ async function watch(port: LibusbPort): Promise<void> {
 
 async function portLife(): Promise<void> {
   tally.ports++;
-  const port = await LibusbPort.open();
+  const port = await LibusbPort.open(
+    LIBRARY === undefined ? {} : { libraryPath: LIBRARY },
+  );
   if (chance.happens(0.6)) void watch(port);
   const lives: Promise<void>[] = [];
   for (let n = chance.integer(1, 6); n > 0; n--) {
@@ -219,8 +224,21 @@ function threads(): number {
   return [...Deno.readDirSync("/proc/self/task")].length;
 }
 
-function descriptors(): number {
-  return [...Deno.readDirSync("/proc/self/fd")].length;
+/** umockdev keeps some of its connections when a device leaves while it is opened. */
+const LEAKS_SOCKETS = Deno.env.get("LD_PRELOAD")?.includes("umockdev") === true;
+
+/** What is open, by what it is. */
+function descriptors(): string[] {
+  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      const target = Deno.readLinkSync(`/proc/self/fd/${name}`);
+      return LEAKS_SOCKETS && target.startsWith("socket:") ? [] : [target];
+    } catch (error) {
+      // That of the listing itself.
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  });
 }
 
 async function main(): Promise<void> {
@@ -231,15 +249,22 @@ async function main(): Promise<void> {
     const both = chance.happens(0.3) ? [portLife(), portLife()] : [portLife()];
     await Promise.all(both);
   }
-  await rest(50);
-  const after = descriptors();
+  let after = descriptors();
+  // Those of the transport go a moment after their file.
+  for (let n = 0; n < 100 && after.length > before.length + 2; n++) {
+    await rest(50);
+    after = descriptors();
+  }
   console.log(JSON.stringify({
     ...tally,
     threads: threads(),
-    descriptors: after,
+    descriptors: after.length,
   }));
-  if (after > before + 2) {
-    throw new Error(`Descriptors grew from ${before} to ${after}`);
+  // The runtime may have come to need another.
+  if (after.length > before.length + 2) {
+    throw new Error(
+      `Descriptors grew from ${before.sort()} to ${after.sort()}`,
+    );
   }
 }
 
