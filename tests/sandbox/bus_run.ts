@@ -12,6 +12,7 @@ import {
   buildReattachCommand,
 } from "../../driver/host/sandbox_policy_command.ts";
 import type { SandboxReport } from "../../driver/host/sandbox_policy_report.ts";
+import { encodeDriverConfig } from "../../driver/host/driver_config.ts";
 import { Loopback } from "../../driver/sim/devices/loopback.ts";
 import type { LoopbackOptions } from "../../driver/sim/devices/loopback_descriptors.ts";
 import { seededRandom, VirtualBus } from "../../driver/sim/virtual_bus.ts";
@@ -77,9 +78,10 @@ export class LoopbackBus implements AsyncDisposable {
       : undefined;
     const scratch = run.scratch ?? own;
     if (scratch === undefined) throw new Error("There is one or the other");
-    const command = await commandFor(run, scratch, this.#nodePath);
+    const { program, args } = await commandFor(run, scratch, this.#nodePath);
     await using client = await this.#transport.spawn({
-      ...command,
+      program,
+      args,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -97,27 +99,49 @@ export class LoopbackBus implements AsyncDisposable {
     return { code, stderr, ...read(stdout) };
   }
 
-  /** Launches a driver that ends after READY; milliseconds from the spawn to its first words. */
-  async time(run: BusRun): Promise<number> {
+  /** Milliseconds from the spawn of a real driver process, through launcher and all layers, to its READY frame. */
+  async timeToReady(driverPath: string): Promise<number> {
     await using scratch = await Scratch.make();
-    const command = await commandFor(run, scratch, this.#nodePath);
-    return await this.#timed(command);
+    const config = encodeDriverConfig({
+      instance: "bench",
+      boot: "bench",
+      mode: "sandboxed",
+      library: LIBUSB,
+      nodePath: this.#nodePath,
+      portPath: "1-1",
+      busNumber: 1,
+      options: {},
+    });
+    const policy = { driverPath, driverArguments: [config] };
+    const { program, args, env } = await commandFor(
+      { policy },
+      scratch,
+      this.#nodePath,
+    );
+    const variables = Object.entries(env).map(([name, value]) =>
+      `${name}=${value}`
+    );
+    return await this.#timed(
+      { program: "env", args: ["-i", ...variables, program, ...args] },
+      '"ready"',
+    );
   }
 
-  /** Milliseconds from the spawn of a program on the bus to its first words, or its end. */
+  /** Milliseconds from the moment the bus lets a program start to its first words, or its end. */
   async timeProgram(
     program: string,
     args: readonly string[] = [],
   ): Promise<number> {
-    return await this.#timed({ program, args });
+    return await this.#timed({ program: "env", args: [program, ...args] });
   }
 
   /** What a driver says a transfer took, in microseconds. */
   async transferUs(run: BusRun): Promise<number> {
     await using scratch = await Scratch.make();
-    const command = await commandFor(run, scratch, this.#nodePath);
+    const { program, args } = await commandFor(run, scratch, this.#nodePath);
     await using client = await this.#transport.spawn({
-      ...command,
+      program,
+      args,
       stdin: "null",
       stdout: "piped",
     });
@@ -128,17 +152,29 @@ export class LoopbackBus implements AsyncDisposable {
 
   async #timed(
     command: { readonly program: string; readonly args: readonly string[] },
+    word = "",
   ): Promise<number> {
-    const startMs = performance.now();
     await using client = await this.#transport.spawn({
       ...command,
-      stdin: "null",
+      stdin: "piped",
       stdout: "piped",
     });
+    // Namespaces and the bus's own launching are done: what is left is the
+    // program's, from its exec on.
+    const startMs = performance.now();
+    const limit = setTimeout(() => client.kill("SIGKILL"), TIME_LIMIT_MS);
     const reader = client.child.stdout.getReader();
-    await reader.read();
+    const decoder = new TextDecoder();
+    for (let text = "";;) {
+      const { value, done } = await reader.read();
+      text += decoder.decode(value, { stream: true });
+      if (text.includes(word)) break;
+      if (done) throw new Error(`It ended without ${word}: ${text}`);
+    }
     const tookMs = performance.now() - startMs;
+    clearTimeout(limit);
     reader.releaseLock();
+    client.kill("SIGKILL");
     await client.child.stdout.cancel();
     await client.status;
     return tookMs;
@@ -158,11 +194,18 @@ function read(stdout: string): Pick<BusEnd, "results" | "sandbox"> {
   }
 }
 
+/** A command, and the whole environment the launcher is meant to have. */
+interface BusCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 async function commandFor(
   run: BusRun,
   scratch: Scratch,
   nodePath: string,
-): Promise<{ readonly program: string; readonly args: readonly string[] }> {
+): Promise<BusCommand> {
   const policy = sandboxPolicy({
     nodePath,
     expect: { vendorId: 0x1209, productId: 1, serialNumber: "0001" },
@@ -180,7 +223,7 @@ async function commandFor(
   const build = run.isReattach === true
     ? buildReattachCommand
     : buildLauncherCommand;
-  const { command, args } = build(policy, {
+  const { command, args, env } = build(policy, {
     denoPath: Deno.execPath(),
     launcherPath,
   });
@@ -193,5 +236,5 @@ async function commandFor(
     ...experiment,
     ...args.slice(at),
   ];
-  return { program: all[0] ?? "", args: all.slice(1) };
+  return { program: all[0] ?? "", args: all.slice(1), env };
 }

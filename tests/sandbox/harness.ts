@@ -50,7 +50,7 @@ export type Program =
   | "canary";
 
 /** Bundles are kept between runs, by content, where caches are kept. */
-function cacheFolder(): string {
+export function cacheFolder(): string {
   const caches = Deno.env.get("XDG_CACHE_HOME") ??
     `${Deno.env.get("HOME") ?? "/tmp"}/.cache`;
   return `${caches}/driverspace/test-bundles`;
