@@ -189,10 +189,15 @@ async function live(port: LibusbPort, info: DeviceInfo): Promise<void> {
     if (chance.happens(0.3)) pending.push(slowCall(device));
     await rest(chance.integer(0, 10));
   }
-  if (chance.happens(0.7)) await settled(device.close(), "a close");
-  if (chance.happens(0.5)) await Promise.all(pending);
-  else void Promise.all(pending);
+  // Without a close, reads may wait until the port's.
+  const isClosed = chance.happens(0.7);
+  if (isClosed) await settled(device.close(), "a close");
+  if (isClosed && chance.happens(0.5)) await Promise.all(pending);
+  else outstanding.push(...pending);
 }
+
+/** What must have settled when the port is closed. */
+const outstanding: Promise<void>[] = [];
 
 async function watch(port: LibusbPort): Promise<void> {
   try {
@@ -248,6 +253,7 @@ async function main(): Promise<void> {
   while (performance.now() < until) {
     const both = chance.happens(0.3) ? [portLife(), portLife()] : [portLife()];
     await Promise.all(both);
+    await Promise.all(outstanding.splice(0));
   }
   let after = descriptors();
   // Those of the transport go a moment after their file.
