@@ -120,7 +120,7 @@ export class InFlightQueue {
  */
 function tell(transfer: Transfer): void {
   try {
-    transfer.onFinished(transfer);
+    transfer.tell();
   } catch (error) {
     queueMicrotask(() => {
       throw error;

@@ -118,6 +118,12 @@ export interface TransferSetup {
   readonly packetLengthsBytes?: readonly number[] | undefined;
 }
 
+/** A ring of transfers. One class only: that keeps the way of every report quick. */
+export interface TransferOwner {
+  /** One of its transfers is finished. */
+  finished(transfer: Transfer): void;
+}
+
 interface Allocation {
   readonly pointer: Pointer;
   readonly capacityBytes: number;
@@ -157,6 +163,10 @@ export class Transfer {
   wasCancelled = false;
   /** The kernel did not give it back before the handle was closed: not to be used again. */
   isLost = false;
+  /** Who is told when it is finished, if not `onFinished`: a call the compiler can see through. */
+  owner: TransferOwner | undefined;
+  /** Which of its owner's it is. */
+  slot = 0;
   /** What to do when it is finished. Set by its user before submitting. */
   onFinished: (transfer: Transfer) => void = unused;
 
@@ -301,12 +311,18 @@ export class Transfer {
     this.isLost = true;
     this.nativeStatus = LIBUSB_TRANSFER.CANCELLED;
     this.actualLengthBytes = 0;
-    this.onFinished(this);
+    this.tell();
   }
 
   /** Outcome of each packet, after it finished. */
   packets(): PacketOutcome[] {
     return this.isLost ? [] : this.#packets?.read() ?? [];
+  }
+
+  /** Tells its user that it is finished. */
+  tell(): void {
+    if (this.owner !== undefined) this.owner.finished(this);
+    else this.onFinished(this);
   }
 
   /** Gives the struct back. Twice is a no-op. */

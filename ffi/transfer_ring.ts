@@ -19,7 +19,7 @@ import type {
 import type { EndpointAddress } from "../driver/usb.ts";
 import type { InFlightQueue } from "./in_flight_queue.ts";
 import { submitFailure } from "./libusb_errors.ts";
-import type { Transfer } from "./transfer.ts";
+import type { Transfer, TransferOwner } from "./transfer.ts";
 import { settlesWithin } from "./within.ts";
 
 /** What a ring works with. Its transfers are prepared and are the ring's from now on. */
@@ -59,7 +59,7 @@ interface Slot {
 const NO_DATA = new Uint8Array();
 
 /** A standing input. */
-export class TransferRing implements InputRing {
+export class TransferRing implements InputRing, TransferOwner {
   readonly #parts: RingParts;
   readonly #slots: readonly Slot[];
   /** Completed and refused, oldest first. */
@@ -83,7 +83,9 @@ export class TransferRing implements InputRing {
   /** Starts reading. */
   constructor(parts: RingParts) {
     this.#parts = parts;
-    this.#slots = parts.transfers.map((transfer) => this.#slotFor(transfer));
+    this.#slots = parts.transfers.map((transfer, n) =>
+      this.#slotFor(transfer, n)
+    );
     for (const slot of this.#slots) this.#submit(slot);
     queueMicrotask(() => this.#settle());
   }
@@ -131,13 +133,14 @@ export class TransferRing implements InputRing {
     this.#settle();
   }
 
-  #slotFor(transfer: Transfer): Slot {
+  #slotFor(transfer: Transfer, index: number): Slot {
     const slot: Slot = {
       transfer,
       view: transfer.buffer.subarray(0, this.#parts.lengthBytes),
       report: { data: NO_DATA, timestampMs: 0 },
     };
-    transfer.onFinished = () => this.#finished(slot);
+    transfer.owner = this;
+    transfer.slot = index;
     return slot;
   }
 
@@ -154,9 +157,11 @@ export class TransferRing implements InputRing {
     else this.#fail(status, NO_DATA);
   }
 
-  #finished(slot: Slot): void {
+  /** Called by the queue. */
+  finished(transfer: Transfer): void {
     const counters = this.#counters;
-    const { transfer } = slot;
+    const slot = this.#slots[transfer.slot];
+    assert(slot?.transfer === transfer, "A transfer is not the ring's");
     counters.inFlight--;
     counters.completed++;
     // It came after the bound of the stop, which told its end.

@@ -5,7 +5,7 @@ import { assert, assertEquals } from "../../driver/std.ts";
 import { endpointAddress } from "../../driver/usb.ts";
 import type { InFlightQueue } from "../../ffi/in_flight_queue.ts";
 import { LIBUSB_ERROR } from "../../ffi/libusb_constants.ts";
-import type { Transfer } from "../../ffi/transfer.ts";
+import type { Transfer, TransferOwner } from "../../ffi/transfer.ts";
 import { TransferRing } from "../../ffi/transfer_ring.ts";
 
 /** What a ring uses of a transfer. */
@@ -15,7 +15,8 @@ class FakeTransfer {
   actualLengthBytes = 0;
   queue: FakeQueue | undefined;
   isCancelled = false;
-  onFinished: (transfer: FakeTransfer) => void = () => {};
+  owner: TransferOwner | undefined;
+  slot = 0;
 
   cancelParked(): Promise<void> {
     this.isCancelled = this.queue !== undefined;
@@ -53,7 +54,7 @@ class FakeQueue {
     transfer.status = status;
     transfer.buffer.set(data);
     transfer.actualLengthBytes = data.length;
-    transfer.onFinished(transfer);
+    transfer.owner?.finished(transfer as unknown as Transfer);
   }
 
   /** The oldest completes with these bytes. */
