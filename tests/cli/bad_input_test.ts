@@ -284,6 +284,11 @@ Deno.test("An unknown profile, log level, transport and time end with 2", async 
   );
   await refused(["run", "usbtmc", ...device, "--for", "soon"], 2, "12s");
   await refused(
+    ["run", "usbtmc", ...device, "--start-timeout", "soon"],
+    2,
+    "--start-timeout",
+  );
+  await refused(
     ["simulate", "multimeter", "--transport", "preloaded", "--", "lsusb"],
     2,
     "Did you mean preload?",

@@ -56,7 +56,7 @@ Deno.test(
     const run = async (): Promise<void> => {
       const { code, out, err } = await driverspace([
         ...["run", fixture("npm_driver.ts"), "--virtual", "loopback"],
-        ...["--for", "1s", "--log", `${folder.path}/logs/a.log`],
+        ...["--for", "5s", "--log", `${folder.path}/logs/a.log`],
       ], {
         XDG_CACHE_HOME: `${folder.path}/cache`,
         DENO_DIR: denoFolder(),

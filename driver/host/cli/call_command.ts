@@ -26,6 +26,7 @@ import {
   DRIVER_FLAGS,
   parameterError,
   planRun,
+  startLimit,
 } from "./run_plan.ts";
 import { startRun } from "./run_start.ts";
 import { suggestion } from "./suggest.ts";
@@ -85,6 +86,7 @@ async function ask(given: CommandCall, request: Request): Promise<Json> {
   const driver = new DriverProcess(await started.spawn(device), {
     clock: io.clock,
     onFrame: () => {},
+    ...startLimit(plan),
     refusal: (ready) => started.refusal(ready),
   });
   const ignoreSignals = io.onInterrupt(() => driver.stop("Ctrl-C"));

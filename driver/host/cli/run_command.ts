@@ -25,6 +25,7 @@ import {
   DRIVER_FLAGS,
   planRun,
   type RunPlan,
+  startLimit,
 } from "./run_plan.ts";
 import { type StartedRun, startRun } from "./run_start.ts";
 import { RunStatus } from "./run_status.ts";
@@ -95,7 +96,7 @@ async function follow(call: CommandCall): Promise<ExitCode> {
   });
   using log = openRunLog(plan, io.clock);
   announce(plan, started, output);
-  const runner = makeRunner({ call, started, status, output, log });
+  const runner = makeRunner({ plan, call, started, status, output, log });
   const rotation = keepRotated(plan.logPath, { clock: io.clock });
   const timer = forMs === undefined
     ? undefined
@@ -113,6 +114,7 @@ async function follow(call: CommandCall): Promise<ExitCode> {
 }
 
 interface RunnerParts {
+  readonly plan: RunPlan;
   readonly call: CommandCall;
   readonly started: StartedRun;
   readonly status: RunStatus;
@@ -121,7 +123,7 @@ interface RunnerParts {
 }
 
 function makeRunner(parts: RunnerParts): DriverRunner {
-  const { call, started, status, output, log } = parts;
+  const { plan, call, started, status, output, log } = parts;
   const { clock, random } = call.io;
   return new DriverRunner({
     clock,
@@ -134,6 +136,7 @@ function makeRunner(parts: RunnerParts): DriverRunner {
     spawn: (device) => started.spawn(device),
     refusal: (ready) => started.refusal(ready),
     isPatient: call.has("wait"),
+    process: startLimit(plan),
     onState: (state, cause) => {
       status.state = state;
       status.cause = cause;

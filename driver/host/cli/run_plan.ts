@@ -24,7 +24,7 @@ import { parseParameters } from "../parameters.ts";
 import type { CommandCall, FlagSpec } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { suggestion } from "./suggest.ts";
-import { harmless } from "./text.ts";
+import { harmless, parseDuration } from "./text.ts";
 import type { Toolbox } from "./toolbox.ts";
 
 /** For whoever has a libusb where nobody would look for it. */
@@ -54,6 +54,10 @@ export const DRIVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
     description: "Sandbox profile: default, or jitless (tighter and slower)",
     value: "NAME",
   },
+  "start-timeout": {
+    description: "From start to ready, default 10s: more on a slow machine",
+    value: "TIME",
+  },
   ...LIBRARY_FLAG,
 };
 
@@ -79,6 +83,8 @@ export interface RunPlan {
   readonly profile: "default" | "jitless";
   /** Absolute. */
   readonly logPath: string;
+  /** From spawn to READY; absent: START_TIMEOUT_MS. */
+  readonly startTimeoutMs?: number;
   /** Absolute; absent: the one that is found. */
   readonly libraryPath?: string;
 }
@@ -99,6 +105,7 @@ export async function planRun(
     ? optionTexts(call, driver, choice)
     : call.values("set");
   const libraryPath = libraryOf(call);
+  const startTimeout = call.value("start-timeout");
   return {
     driver,
     choice,
@@ -107,7 +114,17 @@ export async function planRun(
     profile,
     logPath: prepareLog(call, driver.manifest.name),
     ...(libraryPath === undefined ? {} : { libraryPath }),
+    ...(startTimeout === undefined ? {} : {
+      startTimeoutMs: parseDuration(startTimeout, "start-timeout"),
+    }),
   };
+}
+
+/** The limit of a start, as an option of a driver process. */
+export function startLimit(
+  { startTimeoutMs }: RunPlan,
+): { startTimeoutMs?: number } {
+  return startTimeoutMs === undefined ? {} : { startTimeoutMs };
 }
 
 /** The libusb that was named, absolute; `undefined` where none was. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { START_TIMEOUT_MS } from "../../limits.ts";
 import type { DeviceInfo } from "../../port.ts";
 import {
   bundleDriver,
@@ -115,7 +116,10 @@ export async function sandboxedWay(
     refusal: (ready) => shortfall(policy, ready),
     giveBack: async () => {
       if (isReal && policy?.kernelDriver === "detach") {
-        await giveBack(policy, host);
+        await giveBack(policy, {
+          host,
+          limitMs: plan.startTimeoutMs ?? START_TIMEOUT_MS,
+        });
       }
     },
   };
@@ -154,6 +158,11 @@ interface Bundles {
 }
 
 async function makeBundles(plan: RunPlan, toolbox: Toolbox): Promise<Bundles> {
+  const { bundles } = toolbox;
+  const ready = bundles?.driverPaths[plan.driver.manifest.name];
+  if (bundles !== undefined && ready !== undefined) {
+    return { driverPath: ready, launcherPath: bundles.launcherPath };
+  }
   const options = { cacheFolder: cacheFolder() };
   try {
     const [driver, launcher] = await Promise.all([
@@ -203,11 +212,12 @@ function isReport(report: unknown): report is SandboxReport {
 /** A driver that gave up the right to attach kernel drivers needs somebody who has it. */
 async function giveBack(
   policy: SandboxPolicy,
-  host: LauncherHost,
+  options: { readonly host: LauncherHost; readonly limitMs: number },
 ): Promise<void> {
+  const { host, limitMs } = options;
   const { command, args, env } = buildReattachCommand(policy, host);
   const child = spawnClient([command, ...args], { stdio: "piped", env });
-  const limit = setTimeout(() => child.kill("SIGKILL"), GIVE_BACK_MS);
+  const limit = setTimeout(() => child.kill("SIGKILL"), limitMs);
   // A device that left has nothing to give back; there is nobody to tell.
   await Promise.all([
     child.status,
@@ -217,6 +227,3 @@ async function giveBack(
   ]);
   clearTimeout(limit);
 }
-
-/** A launcher that opens a node and asks the kernel takes a tenth of it. */
-const GIVE_BACK_MS = 3_000;

@@ -60,6 +60,13 @@ export interface SandboxFacts {
   readonly transports: Readonly<Record<BusTransport, string>>;
 }
 
+/** Paths of programs that stand alone. */
+export interface BundledPrograms {
+  readonly launcherPath: string;
+  /** A driver with its process around it, by the driver's name. */
+  readonly driverPaths: Readonly<Record<string, string>>;
+}
+
 /** Everything commands need from outside `driver/host`. */
 export interface Toolbox {
   /** Of this package. */
@@ -70,6 +77,8 @@ export interface Toolbox {
   readonly driverProcessUrl: string;
   /** URL of the launcher's main module. */
   readonly launcherUrl: string;
+  /** Programs made into one file ahead, where there are no sources to make them from. */
+  readonly bundles?: BundledPrograms;
   readonly system: SystemReader;
   /** Without a path it looks for one. @throws {UsbError} `library` when there is none. */
   findLibrary(path?: string): FoundLibrary;
