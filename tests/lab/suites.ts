@@ -46,6 +46,8 @@ export const SUITES: readonly Suite[] = [
       launcher: "ffi/linux/launcher_main.ts",
       bus_driver: "tests/sandbox/bus_driver.ts",
       raw_driver: "tests/lab/programs/raw_driver.ts",
+      driverspace: "tests/lab/programs/driverspace.ts",
+      usbtmc_driver: "tests/lab/programs/usbtmc_driver.ts",
     },
   },
   {

@@ -20,6 +20,7 @@ import { driverOf, run, until, waitForDevice } from "./sysfs_devices.ts";
 const LIBRARY = "/usr/lib/x86_64-linux-gnu/libusb-1.0.so.0";
 const LOOPBACK = "1209:0001";
 const CDC_ACM = "1209:0003";
+const MULTIMETER = "1209:0002";
 /** Where an ordinary user can read the programs, and write a log. */
 const FOLDER = "/srv/lab";
 const USER_ID = 1000;
@@ -27,7 +28,14 @@ const EPERM = 1;
 const EACCES = 13;
 
 await run("mkdir", "-p", FOLDER);
-for (const name of ["launcher", "bus_driver", "raw_driver"]) {
+const PROGRAMS = [
+  "launcher",
+  "bus_driver",
+  "raw_driver",
+  "driverspace",
+  "usbtmc_driver",
+] as const;
+for (const name of PROGRAMS) {
   const program = new URL(`./${name}.js`, import.meta.url);
   await Deno.copyFile(program, `${FOLDER}/${name}.js`);
 }
@@ -248,5 +256,63 @@ Deno.test("Sandbox on a kernel: cdc_acm keeps its interfaces, makes way when tol
   const back = await launch({ driver: "raw_driver", policy, isReattach: true });
   assertEquals(back.code, 0);
   await until("cdc_acm is back", () => driverOf(place.name, 0) === "cdc_acm");
+  await bus.unplugAll();
+});
+
+/** `driverspace` with the multimeter, as a person would type it; told to stop at the first reading. */
+async function driverspace(
+  ...args: readonly string[]
+): Promise<
+  { readonly code: number; readonly out: string; readonly err: string }
+> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--allow-all", `${FOLDER}/driverspace.js`],
+      ...args,
+      ...["--device", MULTIMETER, "--log", `${FOLDER}/log-0/usbtmc.log`],
+      // Code runs up to 20 times slower here.
+      ...["--start-timeout", "2m"],
+    ],
+    cwd: "/",
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const err = new Response(child.stderr).text();
+  let out = "";
+  let isTold = false;
+  for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+    out += piece;
+    if (isTold || !/reading .* V/.test(out)) continue;
+    isTold = true;
+    child.kill("SIGTERM");
+  }
+  const { code } = await child.status;
+  return { code, out, err: await err };
+}
+
+Deno.test("driverspace on a kernel: call and run drive the multimeter in the sandbox, and usbtmc of the kernel comes back", async () => {
+  await run("modprobe", "usbtmc");
+  await bus.plugMultimeter();
+  const { name } = await waitForDevice(MULTIMETER);
+  await run("udevadm", "settle");
+  await until("the kernel's usbtmc", () => driverOf(name, 0) === "usbtmc");
+  const call = await driverspace("call", "usbtmc", "*IDN?");
+  assertEquals([call.code, call.err], [0, ""]);
+  assertStringIncludes(call.out, "VM65");
+  await until("usbtmc is back", () => driverOf(name, 0) === "usbtmc");
+  const long = await driverspace(
+    "run",
+    "usbtmc",
+    "--set",
+    "poll=MEAS:VOLT:DC?",
+  );
+  assertEquals([long.code, long.err], [0, ""], long.out);
+  assertStringIncludes(long.out, "sandbox Landlock ABI 2, seccomp, stage 2");
+  await until("usbtmc is back", () => driverOf(name, 0) === "usbtmc");
+  const lines = (await Deno.readTextFile(`${FOLDER}/log-0/usbtmc.log`))
+    .trimEnd().split("\n").map((line) => JSON.parse(line) as { event: string });
+  const ends = lines.filter(({ event }) => event === "driver.ended");
+  assertEquals(ends.length, 2);
   await bus.unplugAll();
 });
