@@ -1,6 +1,7 @@
 /** docs/performance.md and its plots, from the bench's data alone. */
 
 import { CASES, sizeName } from "./cases.ts";
+import { run } from "./peers.ts";
 import { type Plot, type Series, svg } from "./plots.ts";
 import type { ProductFigures } from "./product.ts";
 import { productLines, type ProductVerdict } from "./product_run.ts";
@@ -58,7 +59,9 @@ export async function writePage(data: BenchData): Promise<void> {
   for (const [name, plot] of Object.entries(plots)) {
     await Deno.writeTextFile(new URL(name, docs), svg(plot));
   }
-  await Deno.writeTextFile(new URL("performance.md", docs), page(data));
+  const file = new URL("performance.md", docs);
+  await Deno.writeTextFile(file, page(data));
+  await run([Deno.execPath(), "fmt", "--quiet", file.pathname]);
 }
 
 function peersOf(data: BenchData): string[] {

@@ -239,12 +239,15 @@ async function measurePath(
   await setModel(device, mode, periodMicroseconds * 1000, 0);
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   seen.handlerNs.length = 0;
+  const startNs = nowNs();
   const wanted = Math.round(
     (mode === 0 ? FLOOD_REPORTS : PATH_REPORTS) * Math.max(effort, 0.25),
   );
   const startMs = performance.now();
   await Promise.all(running.map(async (driver) => {
     for await (const { data } of driver) {
+      // What came while drivers started waited for this reader.
+      if (Number(data.stampNs) < startNs) continue;
       eventNs.push(nowNs() - Number(data.stampNs));
       if (eventNs.length >= wanted) break;
     }

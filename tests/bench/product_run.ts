@@ -18,8 +18,8 @@ export interface ProductVerdict {
 const TIMEOUT_MS = 180_000;
 const TIMER_LAG_MS_MAX = 5;
 const IDLE_CPU_PART_MAX = 0.001;
-/** Nothing may grow with the transfers; what collectors leave lying for a while is less than this. */
-const GROWTH_BYTES_PER_TRANSFER_MAX = 0.5;
+/** Nothing may grow with ten million transfers; what collectors leave lying for a while is less than this. */
+const GROWTH_MB_MAX = 5;
 const CODEC_EVENTS_PER_SECOND_MIN = 100_000;
 
 /** The figures, or why there are none. */
@@ -69,8 +69,8 @@ export function productVerdicts(
     ),
     atMost(
       `heap growth over ${growth.transfers} transfers`,
-      growth.heapBytes / growth.transfers,
-      { unit: "B each", limit: GROWTH_BYTES_PER_TRANSFER_MAX },
+      growth.heapBytes / 1e6,
+      { unit: "MB", limit: GROWTH_MB_MAX },
     ),
     {
       what: "frame codec",
