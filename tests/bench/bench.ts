@@ -113,6 +113,10 @@ async function main(): Promise<void> {
     random: new Chance(1).next,
     say: (text) => console.log(text),
   });
+  for (const { name } of peers) {
+    if (rows.some((row) => row.peer === name)) continue;
+    absent.push(`${name}: it failed in every round`);
+  }
   const measured = summaries(rows);
   const targets = verdicts(rows);
   console.log(`\n${table(measured)}\n\n${targetLines(targets)}`);
