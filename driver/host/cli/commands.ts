@@ -11,8 +11,11 @@ import { driversCommand } from "./drivers_command.ts";
 import { explainCommand, permissionsCommand } from "./explain_command.ts";
 import { listCommand } from "./list_command.ts";
 import { runCommand } from "./run_command.ts";
+import { serveCommand } from "./serve_command.ts";
 import { simulateCommand } from "./simulate_command.ts";
+import { statusCommand } from "./status_command.ts";
 import { udevCommand } from "./udev_command.ts";
+import { unitCommand } from "./unit_command.ts";
 
 /** Every command. */
 export const COMMANDS: readonly Command[] = [
@@ -25,4 +28,7 @@ export const COMMANDS: readonly Command[] = [
   permissionsCommand,
   simulateCommand,
   udevCommand,
+  serveCommand,
+  statusCommand,
+  unitCommand,
 ];

@@ -1,0 +1,99 @@
+/** `driverspace serve` as a person would run it, with the real libusb on a virtual bus. */
+
+import {
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "../../driver/std.ts";
+import {
+  driverspace,
+  Folder,
+  HAS_NOTIFY,
+  HAS_PRELOAD,
+  Spawned,
+} from "./spawned.ts";
+
+function configuration(folder: Folder): string {
+  const path = `${folder.path}/lab.toml`;
+  Deno.writeTextFileSync(
+    path,
+    `state_file = "${folder.path}/state.json"
+[server]
+socket = "${folder.path}/socket"
+[drivers.dmm]
+driver = "usbtmc"
+device = { virtual = "multimeter" }
+log = "${folder.path}/dmm.log"
+`,
+  );
+  return path;
+}
+
+/** The answer of `driverspace status`, once the driver is ready. */
+async function untilReady(socket: string): Promise<string> {
+  for (let attempt = 0;; attempt++) {
+    const { code, out, err } = await driverspace([
+      "status",
+      "--socket",
+      socket,
+    ]);
+    if (code === 0) return out;
+    if (attempt === 30) throw new Error(`Not ready: ${out}${err}`);
+  }
+}
+
+const isPossible = HAS_NOTIFY || HAS_PRELOAD;
+const reason = isPossible ? "" : " [not run: there is no virtual bus here]";
+
+Deno.test({
+  name:
+    `serve supervises a driver, answers programs, and SIGTERM ends all in order${reason}`,
+  ignore: !isPossible,
+  fn: async (): Promise<void> => {
+    using folder = new Folder();
+    const socket = `${folder.path}/socket`;
+    await using serving = new Spawned(["serve", configuration(folder)]);
+    assertMatch(await untilReady(socket), /dmm +ready/);
+    using client = Deno.createHttpClient({
+      proxy: { transport: "unix", path: socket },
+    });
+    const answer = await fetch(
+      "http://driverspace/drivers/dmm/commands/query",
+      {
+        client,
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ params: { command: "*IDN?" } }),
+      },
+    );
+    assertStringIncludes(JSON.stringify(await answer.json()), "DS0001");
+    const second = await driverspace(["serve", `${folder.path}/lab.toml`]);
+    assertEquals(second.code, 75);
+    serving.signal("SIGTERM");
+    const { code } = await serving.result();
+    assertEquals(code, 0);
+  },
+});
+
+Deno.test("serve names every mistake of a configuration with its place, and ends with 78", async () => {
+  using folder = new Folder();
+  const path = `${folder.path}/bad.toml`;
+  await Deno.writeTextFile(
+    path,
+    '[drivers.a]\ndriver = "nosuch"\ndevice = { virtual = "multimeter" }\ncolour = 1\n',
+  );
+  const { code, err } = await driverspace(["serve", path, "--check"]);
+  assertEquals(code, 78);
+  assertStringIncludes(err, `${path}:4:`);
+});
+
+Deno.test("status says that no supervisor answers, and ends with 69", async () => {
+  using folder = new Folder();
+  const { code, err } = await driverspace([
+    "status",
+    "--socket",
+    `${folder.path}/none`,
+  ]);
+  assertEquals(code, 69);
+  assertStringIncludes(err, `${folder.path}/none`);
+});
