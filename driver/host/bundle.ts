@@ -8,6 +8,7 @@
  * @module
  */
 
+import { evictBundles, markUsed } from "./bundle_cache.ts";
 import { findLateImports } from "./bundle_scan.ts";
 import { bodyOf, wrapBody } from "./bundle_wrap.ts";
 import { configFlags, nearestConfig } from "./module_config.ts";
@@ -112,6 +113,7 @@ export async function bundleSource(
       new TextEncoder().encode(JSON.stringify(record)),
       work,
     );
+    await evictBundles(cacheFolder);
     return { path, hash, isNew: true };
   } finally {
     await Deno.remove(work, { recursive: true });
@@ -161,6 +163,7 @@ async function findBundle(
       ),
     );
     if (!isSame.every((same) => same)) return undefined;
+    await markUsed([path, recordPath]);
     return { path, hash: record.hash, isNew: false };
   } catch {
     // A record or file that is missing, cut or strange: it is made anew.
