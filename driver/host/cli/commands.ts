@@ -5,6 +5,7 @@
  */
 
 import { callCommand } from "./call_command.ts";
+import { chooseCommand } from "./choose_command.ts";
 import type { Command } from "./command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { driversCommand } from "./drivers_command.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   runCommand,
   callCommand,
   listCommand,
+  chooseCommand,
   doctorCommand,
   driversCommand,
   explainCommand,
