@@ -27,7 +27,7 @@ export async function evictBundles(
     // Another process may have removed it meanwhile.
     const found = await Deno.stat(path).catch(() => undefined);
     if (found !== undefined) {
-      files.push({ path, usedMs: found.mtime?.getTime() ?? 0 });
+      files.push({ path, usedMs: found.atime?.getTime() ?? 0 });
     }
   }
   files.sort((a, b) => b.usedMs - a.usedMs);
@@ -36,10 +36,19 @@ export async function evictBundles(
   }
 }
 
-/** Notes that files were used now. A folder that cannot be written keeps its dates. */
+/**
+ * Notes as access time that files were used now; when they were made stays. A
+ * folder that cannot be written keeps its dates.
+ */
 export async function markUsed(paths: readonly string[]): Promise<void> {
-  const now = new Date();
   await Promise.all(
-    paths.map((path) => Deno.utime(path, now, now).catch(() => {})),
+    paths.map(async (path) => {
+      try {
+        const { mtime } = await Deno.stat(path);
+        await Deno.utime(path, new Date(), mtime ?? new Date());
+      } catch {
+        // Gone, or not ours to date: it counts as it did.
+      }
+    }),
   );
 }

@@ -37,8 +37,8 @@ async function untilReady(socket: string): Promise<string> {
       "--socket",
       socket,
     ]);
-    if (code === 0) return out;
-    if (attempt === 30) throw new Error(`Not ready: ${out}${err}`);
+    if (code === 0 && /dmm +ready/.test(out)) return out;
+    if (attempt === 60) throw new Error(`Not ready: ${out}${err}`);
   }
 }
 
