@@ -244,6 +244,30 @@ async function privilege(): Promise<readonly string[] | undefined> {
     : undefined;
 }
 
+/**
+ * `deno bundle` fetches its bundler at its first use. Programs on a virtual bus
+ * have no network, so the first use is here.
+ */
+async function fetchBundler(): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "driverspace-setup-" });
+  try {
+    const main = `${folder}/main.js`;
+    await Deno.writeTextFile(main, "export {};\n");
+    const flags = ["bundle", "--quiet", `--output=${folder}/out.js`];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...flags, main],
+      stdin: "null",
+    }).output();
+    if (success) return;
+    console.error(
+      "Cannot fetch the bundler that `deno bundle` needs once, so drivers start without a sandbox " +
+        `until a network is there:\n${new TextDecoder().decode(stderr)}`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 async function main(): Promise<void> {
   const needs = SETS[Deno.args[0] ?? ""];
   if (needs === undefined) {
@@ -251,6 +275,11 @@ async function main(): Promise<void> {
     Deno.exit(2);
   }
   if (Deno.build.os !== "linux") unsupported();
+  await installPackages(needs);
+  await fetchBundler();
+}
+
+async function installPackages(needs: readonly Need[]): Promise<void> {
   const manager = await findManager() ?? unsupported();
   const missing = await missingPackages(manager, needs);
   if (missing.length === 0) return;
