@@ -56,6 +56,13 @@ export const COMMAND_TIMEOUT_MS = 10_000;
 /** The longest time limit anyone may ask for: one day. */
 export const MAX_TIMEOUT_MS = 86_400_000;
 
+/**
+ * JavaScript's own memory in a driver process, in mebibytes; bytes of transfers
+ * are not in it. A driver uses a few. Without a bound V8 takes gigabytes before
+ * it gives up, slowly enough to be killed as hanging instead.
+ */
+export const DRIVER_HEAP_MEBIBYTES = 256;
+
 /** One frame between driver and supervisor: a command's result with its data in it. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 /** One line of the log; longer ones are cut and say so. */

@@ -12,6 +12,7 @@ import { type DriverConfig, encodeDriverConfig } from "./driver_config.ts";
 import type { DriverManifest } from "./manifest.ts";
 import { directFlags, runFlags } from "./permissions.ts";
 import { type SandboxPolicy, sandboxPolicy } from "./sandbox_policy.ts";
+import { heapFlag } from "./sandbox_policy_command.ts";
 
 /** A program of two lines that serves a driver, as a URL that needs no file. */
 export function driverProgramUrl(
@@ -42,6 +43,7 @@ export function directCommand(options: DirectCommandOptions): string[] {
   return [
     denoPath,
     ...runFlags(configPath),
+    heapFlag(),
     ...directFlags({ library, nodePath, logPath }),
     programUrl,
     encodeDriverConfig(config),

@@ -88,7 +88,7 @@ export const EXIT_SENTENCES: Readonly<Record<ExitClass, string>> = {
   "permission": "access was refused, or its sandbox could not be built",
   "fault": "the driver failed",
   "native-crash": "native code crashed",
-  "out-of-memory": "it ran out of memory",
+  "out-of-memory": "it ran out of memory, or somebody killed it",
   "sandbox-kill": "the kernel killed it for a forbidden system call",
   "start-crash": "it crashed before it was ready",
   "hang": "it stopped answering and was killed",

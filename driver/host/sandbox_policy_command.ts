@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DRIVER_HEAP_MEBIBYTES } from "../limits.ts";
 import { launcherArguments } from "./sandbox_policy_arguments.ts";
 import type { SandboxPolicy } from "./sandbox_policy.ts";
 
@@ -105,12 +106,18 @@ export function driverCommandLine(
   return [
     runtime.denoPath,
     ...CLOSED,
-    ...(policy.profile === "jitless" ? ["--v8-flags=--jitless"] : []),
+    heapFlag(policy.profile === "jitless" ? ["--jitless"] : []),
     `--allow-ffi=${ffiPaths(policy).join(",")}`,
     policy.driverPath,
     ...policy.driverArguments,
     `--sandbox=${runtime.report}`,
   ];
+}
+
+/** Bounds the memory of a driver's JavaScript, beside other flags of V8. */
+export function heapFlag(others: readonly string[] = []): string {
+  const bound = `--max-old-space-size=${DRIVER_HEAP_MEBIBYTES}`;
+  return `--v8-flags=${[bound, ...others].join(",")}`;
 }
 
 /** The driver's whole environment, as `NAME=value`. */

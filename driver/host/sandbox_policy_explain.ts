@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DRIVER_HEAP_MEBIBYTES } from "../limits.ts";
 import {
   interfaceMask,
   type SandboxPolicy,
@@ -206,6 +207,11 @@ function layers(
         : "none; sockets are refused by the filter all the same",
     ),
     layer(
+      "memory of JavaScript",
+      true,
+      `at most ${DRIVER_HEAP_MEBIBYTES} MiB; what native code takes is not bounded`,
+    ),
+    layer(
       "dies with its parent",
       policy.parentProcessId !== undefined,
       "parent-death signal, which the driver cannot forget",
@@ -229,7 +235,7 @@ const LIMITS = [
   "The device itself is not safe from its driver: any legal request on it passes, vendor requests included",
   "Bugs of the kernel and of host controller drivers are not contained",
   "What the driver writes to its log and its output may be false",
-  "A driver may use up CPU and memory: use a cgroup",
+  "A driver may use up CPU and, by native code, memory: use a cgroup",
 ] as const;
 
 function right(

@@ -6,7 +6,13 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import { driverspace, Folder, HAS_NOTIFY, HAS_PRELOAD } from "./spawned.ts";
+import {
+  driverspace,
+  Folder,
+  HAS_NOTIFY,
+  HAS_PRELOAD,
+  Spawned,
+} from "./spawned.ts";
 
 const MOUSE = new URL("../../docs/examples/mouse_driver.ts", import.meta.url)
   .pathname;
@@ -93,6 +99,28 @@ Deno.test(
     assertStringIncludes(err, "--direct runs without a sandbox");
   },
 );
+
+for (
+  const [way, isPossible, flags] of [
+    ["the sandbox", HAS_NOTIFY, []],
+    ["direct mode", HAS_PRELOAD, ["--direct"]],
+  ] as const
+) {
+  Deno.test(
+    `A driver that leaks ends at its bound of memory, in ${way}, and is started again`,
+    { ignore: !isPossible },
+    async () => {
+      using folder = new Folder();
+      await using run = new Spawned([
+        ...["run", fixture("greedy_driver.ts"), "--virtual", "loopback"],
+        ...["--log", `${folder.path}/a.log`, ...flags],
+      ]);
+      await run.printed(/ran out of memory[^]* ready /);
+      run.signal("SIGTERM");
+      await run.result();
+    },
+  );
+}
 
 Deno.test("A driver that cannot find this package is told how to name it", async () => {
   using folder = new Folder();
