@@ -67,6 +67,7 @@ export async function prepareEntry(
   const rotation = keepRotated(plan.logPath, { clock: io.clock });
   return {
     manifest,
+    logPath: plan.logPath,
     ...(choice.kind === "virtual" ? { devices: () => devicesOf(started) } : {}),
     spawn: (device) => spawn(started, device),
     refusal: (ready) => started.refusal(ready),

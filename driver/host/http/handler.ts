@@ -33,6 +33,8 @@ export interface HttpHandlerOptions {
   readonly events: EventRing;
   /** Of this package. */
   readonly version: string;
+  /** File of the supervisor's own log, absolute. */
+  readonly logPath?: string;
   readonly isLogWritable: () => boolean;
   /** What a bug of ours is told to; the client is told nothing of it. */
   readonly onBug: (error: unknown) => void;
@@ -151,11 +153,12 @@ export class HttpHandler {
   }
 
   #status(): JsonObject {
-    const { version, supervisor, events } = this.#options;
+    const { version, supervisor, events, logPath } = this.#options;
     return {
       version,
       stopping: supervisor.isStopping,
       last_event: events.lastSequence,
+      log: logPath ?? null,
       drivers: this.#drivers(),
     };
   }

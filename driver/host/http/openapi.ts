@@ -101,6 +101,7 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
   "in_flight": count,
   "queued_commands": count,
   "safe_state": maybe("string"),
+  log: maybe("string"),
   "last_exit": {
     ...whole({ class: text, message: text }),
     type: ["object", "null"],
@@ -126,6 +127,7 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
     version: text,
     stopping: flag,
     last_event: count,
+    log: maybe("string"),
     drivers: listOf(driverSchema),
   }),
   DriverDetail: whole({

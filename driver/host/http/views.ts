@@ -49,6 +49,7 @@ export function driverView(status: UnitStatus): JsonObject {
     in_flight: beat?.inFlight ?? 0,
     queued_commands: status.queuedCommands,
     safe_state: status.safeState ?? null,
+    log: status.logPath ?? null,
     last_exit: status.lastExit === undefined ? null : {
       class: status.lastExit.exitClass,
       message: status.lastExit.message,

@@ -133,6 +133,7 @@ export async function startService(
     registry,
     events,
     version: options.versions.driverspace,
+    logPath: defaults.logPath,
     isLogWritable: () => log.counters.queued === 0,
     onBug: (error) => log.write("error", "http.bug", String(error)),
   });

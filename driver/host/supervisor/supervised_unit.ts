@@ -46,6 +46,8 @@ export interface UnitStatus extends DriverStatus {
   /** Name of the driver; `name` is that of the instance. */
   readonly driver: string;
   readonly isRequired: boolean;
+  /** File of its log, as far as it is known. */
+  readonly logPath: string | undefined;
 }
 
 /** One entry. */
@@ -175,6 +177,7 @@ export class SupervisedUnit {
       ...status,
       driver: this.#prepared?.manifest.name ?? entry.driver,
       isRequired: entry.isRequired,
+      logPath: this.#prepared?.logPath ?? entry.logPath,
       ...(this.#problem === undefined
         ? {}
         : { state: "failed" as const, cause: this.#problem }),

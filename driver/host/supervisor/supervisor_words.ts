@@ -17,6 +17,8 @@ export type SupervisorLog = Pick<Log, "write" | "record">;
 /** A driver that can be started. */
 export interface PreparedDriver {
   readonly manifest: DriverManifest;
+  /** File of its log, absolute, where it keeps one. */
+  readonly logPath?: string;
   /** Its own bus, where its device is virtual. */
   readonly devices?: () => Promise<readonly DeviceInfo[]>;
   /** As `SupervisedDriverOptions.spawn`. */

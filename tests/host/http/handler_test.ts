@@ -84,6 +84,22 @@ Deno.test("A driver shows its device, values, history and commands", async () =>
   await bench.stop();
 });
 
+Deno.test("The status says where each log is, also of a driver that cannot be prepared", async () => {
+  const bench = new HttpBench();
+  const lost = '[drivers.c]\ndriver = "nosuch"\ndevice.serial = "C"\n';
+  await bench.supervisor.start(configure(
+    { a: "A" },
+    `${lost}log = "/srv/c.log"\n${lost.replace("drivers.c", "drivers.d")}`,
+  ));
+  const status = await (await bench.get("/status")).json();
+  assertEquals(status.log, "/var/log/supervisor.log");
+  assertEquals(
+    status.drivers.map(({ log }: { log: string | null }) => log),
+    ["/var/log/a.log", "/srv/c.log", null],
+  );
+  await bench.stop();
+});
+
 Deno.test("A command is carried out, and its failures have codes of their own", async () => {
   const bench = await running();
   const path = "/drivers/a/commands/query";

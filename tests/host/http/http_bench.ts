@@ -13,6 +13,7 @@ export class HttpBench extends SupervisorBench {
     registry: this.registry,
     events: this.events,
     version: "0.1.0",
+    logPath: "/var/log/supervisor.log",
     isLogWritable: () => this.isLogWritable,
     onBug: (error) => this.bugs.push(error),
   });

@@ -73,6 +73,7 @@ export class SupervisorBench {
               read: { description: "Reads", params: {}, idempotent: true },
             },
           },
+          logPath: `/var/log/${entry.name}.log`,
           spawn: (device: DeviceInfo) => this.#spawn(device),
           makeSafe: () => {
             this.safeStates++;
