@@ -16,6 +16,8 @@ export interface FlagSpec {
   readonly description: string;
   /** Name of its value in help: `PATH`. Absent: it is on or off. */
   readonly value?: string;
+  /** One letter that stands for it: `f` for `-f`. */
+  readonly short?: string;
   /** May be given more than once. */
   readonly many?: boolean;
 }
@@ -92,6 +94,7 @@ export function parseArguments(
     boolean: names.filter((name) => !takesValue(command, name)),
     string: ["_", ...withValue],
     collect: withValue,
+    alias: shortNames(command),
     "--": true,
     unknown: (argument, key) => {
       if (key === undefined) return true;
@@ -121,6 +124,14 @@ export function usageError(command: Command, message: string): CliError {
     EXIT.usage,
     message,
     `Usage: driverspace ${command.name} ${command.usage}`.trimEnd(),
+  );
+}
+
+function shortNames(command: Command): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(command.flags).flatMap(([name, { short }]) =>
+      short === undefined ? [] : [[name, short]]
+    ),
   );
 }
 

@@ -48,7 +48,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: "Done, or stopped in order",
   1: "Failed for a reason without a code of its own, or a check of doctor failed",
   2: "Wrong usage: unknown command, flag or argument",
-  69: "No such device, more than one that fits, or the device is gone",
+  69:
+    "No such device, more than one that fits, or it is gone; no supervisor answers",
   70: "The driver failed: see the log for class and reason",
   72: "libusb is missing or too old",
   73: "The log cannot be written where it was asked for",

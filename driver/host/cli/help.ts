@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "./command.ts";
+import type { Command, FlagSpec } from "./command.ts";
 import { EXIT_MEANINGS } from "./exit_codes.ts";
 import { columns } from "./text.ts";
 
@@ -32,7 +32,7 @@ export function generalHelp(commands: readonly Command[]): string {
 /** `driverspace COMMAND --help`. */
 export function commandHelp(command: Command): string {
   const flags = Object.entries(command.flags).map(([name, spec]) => [
-    `  --${name}${spec.value === undefined ? "" : ` ${spec.value}`}`,
+    `  ${flagText(name, spec)}`,
     spec.description + (spec.many === true ? " (may be repeated)" : ""),
   ]);
   return [
@@ -47,6 +47,11 @@ export function commandHelp(command: Command): string {
     ...command.examples.map((example) => `  ${example}`),
     "",
   ].join("\n");
+}
+
+function flagText(name: string, { short, value }: FlagSpec): string {
+  const letter = short === undefined ? "" : `-${short}, `;
+  return `${letter}--${name}${value === undefined ? "" : ` ${value}`}`;
 }
 
 /** `driverspace help exit-codes`. */

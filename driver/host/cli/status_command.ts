@@ -4,10 +4,9 @@
  * @module
  */
 
-import { askSupervisor, UnreachableError } from "../supervisor/client.ts";
 import type { Command, CommandCall } from "./command.ts";
-import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
-import { defaultSocket } from "./serve_command.ts";
+import { EXIT, type ExitCode } from "./exit_codes.ts";
+import { ask, SOCKET_FLAG, socketOf } from "./supervisor_access.ts";
 import { columns, harmless } from "./text.ts";
 
 /** The command. */
@@ -18,10 +17,7 @@ export const statusCommand: Command = {
   details: "Ends with 1 when a required driver is not ready, with 69 when no " +
     "supervisor answers.",
   flags: {
-    socket: {
-      description: "Where the supervisor listens; default: our own place",
-      value: "PATH",
-    },
+    ...SOCKET_FLAG,
     json: { description: "One JSON document" },
   },
   examples: [
@@ -47,23 +43,14 @@ interface Shown {
 
 async function status(call: CommandCall): Promise<ExitCode> {
   const { io } = call;
-  const socket = call.value("socket") ?? defaultSocket();
-  try {
-    const [answer, ready] = await Promise.all([
-      askSupervisor(socket, "/status"),
-      askSupervisor(socket, "/readyz"),
-    ]);
-    if (call.has("json")) io.out(answer.body + "\n");
-    else io.out(table(JSON.parse(answer.body).drivers).join("\n") + "\n");
-    return ready.status === 200 ? EXIT.done : EXIT.failed;
-  } catch (error) {
-    if (!(error instanceof UnreachableError)) throw error;
-    throw new CliError(
-      EXIT.unavailable,
-      error.message,
-      "driverspace serve CONFIG starts one",
-    );
-  }
+  const socket = socketOf(call);
+  const [answer, ready] = await Promise.all([
+    ask(socket, "/status"),
+    ask(socket, "/readyz"),
+  ]);
+  if (call.has("json")) io.out(answer.body + "\n");
+  else io.out(table(JSON.parse(answer.body).drivers).join("\n") + "\n");
+  return ready.status === 200 ? EXIT.done : EXIT.failed;
 }
 
 function table(drivers: readonly Shown[]): string[] {

@@ -6,9 +6,26 @@
 
 import { request } from "node:http";
 
+/** `absent`: no socket. `deaf`: one that nobody answers at. `denied`: not for us. */
+export type UnreachableKind = "absent" | "deaf" | "denied";
+
 /** Nobody answers at the socket. */
 export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
+  /** Why. */
+  readonly kind: UnreachableKind;
+
+  /** Makes an error from its sentence. */
+  constructor(kind: UnreachableKind, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** How to ask. */
+export interface AskOptions {
+  /** Default `GET`. */
+  readonly method?: "GET" | "POST";
 }
 
 /** An answer. */
@@ -30,19 +47,21 @@ const ANSWER_CHARACTERS_MAX = 4 * 1024 * 1024;
 export function askSupervisor(
   socketPath: string,
   path: string,
+  options: AskOptions = {},
 ): Promise<SupervisorAnswer> {
+  const { method = "GET" } = options;
   const { promise, resolve, reject } = Promise.withResolvers<
     SupervisorAnswer
   >();
-  const fail = (reason: string): void =>
-    reject(
-      new UnreachableError(
-        `Cannot reach a supervisor at ${socketPath}: ${reason}`,
-      ),
-    );
-  const asked = request({ socketPath, path, timeout: ANSWER_TIMEOUT_MS });
+  const fail = (error: unknown): void => {
+    const { kind, reason } = reasonOf(error);
+    const message = `Cannot reach a supervisor at ${socketPath}: ${reason}`;
+    reject(new UnreachableError(kind, message));
+  };
+  const timeout = ANSWER_TIMEOUT_MS;
+  const asked = request({ socketPath, path, method, timeout });
   asked.on("timeout", () => asked.destroy(new Error("it does not answer")));
-  asked.on("error", (error) => fail(reasonOf(error)));
+  asked.on("error", fail);
   asked.on("response", (response) => {
     let body = "";
     response.setEncoding("utf8");
@@ -52,7 +71,7 @@ export function askSupervisor(
         asked.destroy(new Error("it says too much"));
       }
     });
-    response.on("error", (error) => fail(reasonOf(error)));
+    response.on("error", fail);
     response.on(
       "end",
       () => resolve({ status: response.statusCode ?? 0, body }),
@@ -62,10 +81,18 @@ export function askSupervisor(
   return promise;
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(
+  error: unknown,
+): { readonly kind: UnreachableKind; readonly reason: string } {
   const text = error instanceof Error ? error.message : String(error);
-  if (/ENOENT|os error 2\b/.test(text)) return "there is no such socket";
-  if (/ECONNREFUSED|os error 111\b/.test(text)) return "nobody listens there";
-  if (/EACCES|os error 13\b/.test(text)) return "permission denied";
-  return text;
+  if (/ENOENT|os error 2\b/.test(text)) {
+    return { kind: "absent", reason: "there is no such socket" };
+  }
+  if (/ECONNREFUSED|os error 111\b/.test(text)) {
+    return { kind: "deaf", reason: "nobody listens there" };
+  }
+  if (/EACCES|os error 13\b/.test(text)) {
+    return { kind: "denied", reason: "permission denied" };
+  }
+  return { kind: "deaf", reason: text };
 }
