@@ -53,8 +53,10 @@ Deno.test("status names the socket that is not there, and ends with 69", async (
 Deno.test("A socket that a killed supervisor left behind is told from one that never was", async () => {
   using folder = new Folder();
   const path = `${folder.path}/socket`;
-  // Closed, it stays as a file, as after SIGKILL.
-  Deno.listen({ transport: "unix", path }).close();
+  const listener = Deno.listen({ transport: "unix", path: `${path}.made` });
+  // Under another name it outlives its listener, as after SIGKILL.
+  Deno.renameSync(`${path}.made`, path);
+  listener.close();
   const error = await assertRejects(
     () => askSupervisor(path, "/status"),
     UnreachableError,
