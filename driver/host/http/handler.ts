@@ -8,6 +8,7 @@ import type { Clock } from "../../loop/clock.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { EventRing } from "../supervisor/event_ring.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import { HEADERS, json } from "./answers.ts";
 import {
   type Answer,
   answerOfError,
@@ -232,19 +233,6 @@ export class HttpHandler {
       this.#commands--;
     }
   }
-}
-
-/** Never kept by anybody, never taken for a page. */
-const HEADERS = {
-  "cache-control": "no-store",
-  "x-content-type-options": "nosniff",
-} as const;
-
-function json(status: number, body: JsonObject): Response {
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { ...HEADERS, "content-type": "application/json" },
-  });
 }
 
 /** What stands in the braces, if the path is of this form. */

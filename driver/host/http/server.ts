@@ -5,18 +5,27 @@
  * @module
  */
 
-/** Answers a request; never rejects. */
-export type Handle = (request: Request) => Promise<Response>;
+import { type Handle, refusal } from "./answers.ts";
+import { guardBrowsers } from "./browser_guard.ts";
+
+/** Where to listen on the loopback address. */
+export interface PortOptions {
+  /** 0 takes any. */
+  readonly port: number;
+  /** What requests must bear: `Authorization: Bearer TOKEN`. */
+  readonly token: string;
+  /** Answers what needs no token, since it says nothing of this machine; else `undefined`. */
+  readonly page?: ServePage;
+}
 
 /** Where to listen. */
-export interface ListenOptions {
+export interface ListenOptions extends Partial<PortOptions> {
   /** Absolute path of the socket. */
   readonly socket: string;
-  /** A loopback port besides; 0 takes any. Then a token is needed. */
-  readonly port?: number;
-  /** What requests over TCP must bear: `Authorization: Bearer TOKEN`. */
-  readonly token?: string;
 }
+
+/** Answers requests for the files of a page, and no others. */
+export type ServePage = (request: Request) => Promise<Response> | undefined;
 
 /** A server that listens. */
 export interface RunningServer {
@@ -45,28 +54,35 @@ export async function listen(
   handle: Handle,
   options: ListenOptions,
 ): Promise<RunningServer> {
-  const { socket, port, token } = options;
-  if (port !== undefined && (token ?? "").length < TOKEN_LENGTH_MIN) {
-    throw new ListenError(
-      `Cannot listen on a port without a token of ${TOKEN_LENGTH_MIN} characters`,
-    );
-  }
+  const { socket, port, token = "", page } = options;
+  if (port !== undefined) checkToken(token);
   await makeRoom(socket);
-  const servers = [serveSocket(handle, socket)];
-  let taken: number | undefined;
-  if (port !== undefined) {
-    try {
-      const server = servePort(withToken(handle, token ?? ""), port);
-      taken = server.addr.port;
-      servers.push(server);
-    } catch (error) {
-      await closeAll(servers);
-      throw new ListenError(
-        `Cannot listen on 127.0.0.1:${port}: ${reasonOf(error)}`,
-      );
-    }
+  const server = serveSocket(withPage(handle, page), socket);
+  if (port === undefined) {
+    return { port, close: () => closeAll([server]) };
   }
-  return { port: taken, close: () => closeAll(servers) };
+  try {
+    const onPort = servePort(handle, { ...options, port, token });
+    const close = (): Promise<void> => closeAll([server, onPort]);
+    return { port: onPort.addr.port, close };
+  } catch (error) {
+    await closeAll([server]);
+    throw error;
+  }
+}
+
+/**
+ * Listens on a port of the loopback address only.
+ *
+ * @throws {ListenError} With one sentence.
+ */
+export function listenOnPort(
+  handle: Handle,
+  options: PortOptions,
+): RunningServer & { readonly port: number } {
+  checkToken(options.token);
+  const server = servePort(handle, options);
+  return { port: server.addr.port, close: () => closeAll([server]) };
 }
 
 /**
@@ -98,24 +114,31 @@ export function withToken(handle: Handle, token: string): Handle {
   return (request) => {
     const given = request.headers.get("authorization") ?? "";
     if (isEqual(given, `Bearer ${token}`)) return handle(request);
-    const error = { code: "unauthorized", message: "Show the token" };
-    return Promise.resolve(
-      new Response(JSON.stringify({ error }), {
-        status: 401,
-        headers: {
-          "content-type": "application/json",
-          "www-authenticate": "Bearer",
-        },
-      }),
-    );
+    const response = refusal(401, "unauthorized", "Show the token");
+    response.headers.set("www-authenticate", "Bearer");
+    return Promise.resolve(response);
   };
+}
+
+function checkToken(token: string): void {
+  if (token.length >= TOKEN_LENGTH_MIN) return;
+  throw new ListenError(
+    `Cannot listen on a port without a token of ${TOKEN_LENGTH_MIN} characters`,
+  );
+}
+
+function withPage(handle: Handle, page: ServePage | undefined): Handle {
+  return (request) => page?.(request) ?? handle(request);
 }
 
 function serveSocket(handle: Handle, path: string): Deno.HttpServer {
   // Its owner's from the moment it exists; whatever else is made meanwhile stays usable.
   const before = Deno.umask(0o077);
   try {
-    const server = Deno.serve({ path, onListen: () => {} }, handle);
+    const server = Deno.serve(
+      { path, onListen: () => {} },
+      guardBrowsers(handle, "socket"),
+    );
     Deno.chmodSync(path, 0o600);
     return server;
   } catch (error) {
@@ -127,12 +150,19 @@ function serveSocket(handle: Handle, path: string): Deno.HttpServer {
 
 function servePort(
   handle: Handle,
-  port: number,
+  { port, token, page }: PortOptions,
 ): Deno.HttpServer<Deno.NetAddr> {
-  return Deno.serve(
-    { hostname: "127.0.0.1", port, onListen: () => {} },
-    handle,
-  );
+  const behindToken = withToken(handle, token);
+  try {
+    return Deno.serve(
+      { hostname: "127.0.0.1", port, onListen: () => {} },
+      guardBrowsers(withPage(behindToken, page), "port"),
+    );
+  } catch (error) {
+    throw new ListenError(
+      `Cannot listen on 127.0.0.1:${port}: ${reasonOf(error)}`,
+    );
+  }
 }
 
 /** A socket that nobody answers is left from a process that was killed. */
