@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { AnyDriver, Json, LogLevel } from "../driver.ts";
+import type { AnyDriver, Json } from "../driver.ts";
 import { UsbError } from "../errors.ts";
 import type { DeviceInfo, DevicePort, UsbPort } from "../port.ts";
 import type { Clock } from "../loop/clock.ts";
@@ -18,13 +18,14 @@ import type { DriverConfig } from "./driver_config.ts";
 import {
   deviceIdentity,
   failureOf,
+  logFrame,
   refusalOf,
   reportsAndDrops,
 } from "./driver_words.ts";
 import { DRIVER_EXIT } from "./exit_class.ts";
 import { FrameSender, type WriteBytes } from "./frame_sender.ts";
 import { LineSplitter } from "./line_splitter.ts";
-import { Log, type LogSink } from "./log.ts";
+import { Log, type LoggedLine, type LogSink } from "./log.ts";
 import {
   decodeHostFrame,
   type DriverFrame,
@@ -100,6 +101,7 @@ class DriverMain {
         ...(config.device === undefined ? {} : { dev: { ...config.device } }),
       },
       ...(config.logLevel === undefined ? {} : { level: config.logLevel }),
+      onLine: (line) => this.#tell(line),
     });
   }
 
@@ -141,7 +143,7 @@ class DriverMain {
       clock,
       random,
       log: (level, event, message, fields) =>
-        this.#note({ level, event, message, ...(fields && { fields }) }),
+        this.#log.write(level, event, message, fields),
       emit: (event, data) => this.#emit(event, data),
       yieldTurn: () => new Promise((resolve) => this.#options.turn(resolve)),
       options: config.options,
@@ -288,16 +290,9 @@ class DriverMain {
     return this.#send({ type: "event", sequence, event, data });
   }
 
-  #note(line: {
-    readonly level: LogLevel;
-    readonly event: string;
-    readonly message: string;
-    readonly fields?: Readonly<Record<string, Json>>;
-  }): void {
-    const { level, event, message, fields } = line;
-    this.#log.write(level, event, message, fields);
-    if (level === "debug") return;
-    this.#send({ type: "log", level, event, message });
+  /** What goes into the log is told to the host, too, but for what is for the file alone. */
+  #tell(line: LoggedLine): void {
+    if (line.level !== "debug") this.#send(logFrame(line));
   }
 
   /** What cannot be sent is refused by itself; it never ends the driver. */

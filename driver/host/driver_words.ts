@@ -9,7 +9,9 @@ import { UsbError } from "../errors.ts";
 import type { SessionCounters } from "../loop/session_options.ts";
 import type { DeviceInfo } from "../port.ts";
 import { hex } from "../usb.ts";
-import type { DeviceIdentity, WireFailure } from "./wire.ts";
+import type { LoggedLine } from "./log.ts";
+import { shortOnes } from "./log_line.ts";
+import type { DeviceIdentity, LogFrame, WireFailure } from "./wire.ts";
 
 /** A device as every line of a log names it. An inherited descriptor knows no port path: then its node stands for it. */
 export function deviceIds(
@@ -59,6 +61,29 @@ export function refusalOf(error: Error): WireFailure {
   return { code: "refused", message: error.message.slice(0, MESSAGE_LENGTH) };
 }
 
+/** A line of the log as a frame: bounded, whatever the driver wrote. */
+export function logFrame(
+  { level, event, message, fields }: LoggedLine,
+): LogFrame {
+  const kept = fitsFrame(fields) ? fields : shortOnes(fields);
+  return {
+    type: "log",
+    level,
+    event: event.slice(0, 128),
+    message: message.slice(0, MESSAGE_LENGTH),
+    ...(Object.keys(kept).length === 0 ? {} : { fields: kept }),
+  };
+}
+
+/** What is long, or no JSON, stays in the file. */
+function fitsFrame(fields: LoggedLine["fields"]): boolean {
+  try {
+    return JSON.stringify(fields).length <= FIELDS_LENGTH;
+  } catch {
+    return false;
+  }
+}
+
 /** A session's counters summed up. */
 export interface SessionSums {
   /** Reports that came from the device. */
@@ -96,3 +121,5 @@ export function reportsAndDrops(
 
 /** The longest sentence a frame carries. */
 const MESSAGE_LENGTH = 8_000;
+/** The longest fields a line of the log carries over, as JSON. */
+const FIELDS_LENGTH = 2_048;

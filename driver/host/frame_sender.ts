@@ -1,6 +1,7 @@
 /**
  * Sends frames over a pipe that may be slow, without ever blocking who sends:
- * events are dropped and counted when too much waits, everything else is kept.
+ * events and lines of the log are dropped and counted when too much waits,
+ * everything else is kept.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { type DriverFrame, encodeFrame, type HostFrame } from "./wire.ts";
 /** Writes bytes somewhere; resolves when they are taken. */
 export type WriteBytes = (bytes: Uint8Array) => Promise<void>;
 
-/** Bytes of waiting frames above which events are dropped: a quarter second of a busy pipe. */
+/** Bytes of waiting frames above which events and lines are dropped: a quarter second of a busy pipe. */
 const EVENT_BYTES_MAX = 1024 * 1024;
 /** Bytes above which nothing is taken any more: the other end is dead or hostile. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
@@ -47,9 +48,8 @@ export class FrameSender {
    */
   send(frame: DriverFrame | HostFrame): boolean {
     const bytes = encodeFrame(frame);
-    const bytesMax = frame.type === "event"
-      ? EVENT_BYTES_MAX
-      : WAITING_BYTES_MAX;
+    const isNews = frame.type === "event" || frame.type === "log";
+    const bytesMax = isNews ? EVENT_BYTES_MAX : WAITING_BYTES_MAX;
     if (this.#isBroken || this.#waitingBytes + bytes.length > bytesMax) {
       this.#dropped++;
       return false;

@@ -9,6 +9,7 @@
 import type { Json, LogLevel } from "../driver.ts";
 import { LOG_QUEUE_LINES } from "../limits.ts";
 import type { Clock, Timer } from "../loop/clock.ts";
+import { isAtLeast, LOG_LEVELS } from "./log_level.ts";
 import { encodeLine } from "./log_line.ts";
 import { RepeatFilter } from "./log_repeats.ts";
 
@@ -27,6 +28,14 @@ export interface LogSink {
 /** Fields of a line besides those every line has. Names in snake_case, units in the name. */
 export type LogFields = Readonly<Record<string, Json>>;
 
+/** A line as whoever else watches sees it. */
+export interface LoggedLine {
+  readonly level: LogLevel;
+  readonly event: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
 /** What a log is made of. */
 export interface LogOptions {
   readonly sink: LogSink;
@@ -37,6 +46,8 @@ export interface LogOptions {
   readonly level?: LogLevel;
   /** Default LOG_QUEUE_LINES. */
   readonly capacity?: number;
+  /** Called for each line that is written or queued, repeats left out. It must not throw. */
+  readonly onLine?: (line: LoggedLine) => void;
   /** The sink ends in a torn line: the first line begins with a newline. */
   readonly startsTorn?: boolean;
 }
@@ -53,9 +64,6 @@ export interface LogCounters {
   /** Lines waiting. */
   readonly queued: number;
 }
-
-/** Highest first: what is kept longest when the queue is full. */
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** Time between tries of a failing sink: doubles up to the last. */
 const RETRY_MS_MIN = 100;
@@ -110,7 +118,7 @@ export class Log {
 
   /** Lines that are not where they belong: waiting for the sink, or lost. */
   get unwritten(): number {
-    return LEVELS.reduce(
+    return LOG_LEVELS.reduce(
       (sum, level) => sum + this.#dropped[level],
       this.#queue.length,
     );
@@ -156,18 +164,18 @@ export class Log {
 
   #note(line: Omit<Waiting, "wallMs">): void {
     const { clock, level: least = "info" } = this.#options;
-    if (LEVELS.indexOf(line.level) < LEVELS.indexOf(least)) return;
+    if (!isAtLeast(line.level, least)) return;
     const { fields } = line;
     const times = line.sync ? 1 : this.#repeats.note(
       `${line.event} ${causeOf(fields) ?? line.message}`,
       clock.nowMs(),
     );
     if (times === undefined) return;
-    this.#enqueue({
-      ...line,
-      wallMs: clock.wallMs(),
-      fields: times === 1 ? fields : { ...fields, repeated: times },
-    });
+    const told = times === 1
+      ? line
+      : { ...line, fields: { ...fields, repeated: times } };
+    this.#options.onLine?.(told);
+    this.#enqueue({ ...told, wallMs: clock.wallMs() });
     if (this.#retry === undefined) this.#drain();
   }
 
@@ -181,8 +189,8 @@ export class Log {
 
   /** Drops the oldest waiting line of the lowest level not above `level`. */
   #makeRoom(level: LogLevel): boolean {
-    for (const lower of LEVELS) {
-      if (LEVELS.indexOf(lower) > LEVELS.indexOf(level)) return false;
+    for (const lower of LOG_LEVELS) {
+      if (!isAtLeast(level, lower)) return false;
       const at = this.#queue.findIndex((line) => line.level === lower);
       if (at < 0) continue;
       this.#queue.splice(at, 1);
@@ -209,7 +217,7 @@ export class Log {
   /** One `log.dropped` line with exact counts follows a loss, after a gap in `seq` as wide. */
   #tellDropped(): void {
     const untold = this.#untold;
-    const total = LEVELS.reduce((sum, level) => sum + untold[level], 0);
+    const total = LOG_LEVELS.reduce((sum, level) => sum + untold[level], 0);
     if (total === 0) return;
     this.#untold = noneDropped();
     this.#sequence += total;

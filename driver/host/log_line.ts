@@ -78,8 +78,8 @@ export function encodeLine(parts: LineParts): Uint8Array {
   );
 }
 
-/** Fields that cost little: numbers, truth values and short texts. */
-function shortOnes(fields: Fields): Fields {
+/** Fields that cost little: numbers, truth values and short texts, sixteen at most. */
+export function shortOnes(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).filter(([, value]) =>
       typeof value === "number" || typeof value === "boolean" ||

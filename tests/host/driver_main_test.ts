@@ -251,3 +251,39 @@ Deno.test("A driver process goes on when its log cannot be written", async () =>
   assertEquals(await bench.call("count"), 1);
   assertEquals(await bench.stop(), 0);
 });
+
+Deno.test("A driver process tells its host what it logs, bounded, and debug lines to the file only", async () => {
+  const driver: AnyDriver = {
+    ...DRIVER,
+    start: (_state, context) => {
+      context.log("warn", "meter.late", "Late", { "late_ms": 3 });
+      context.log("debug", "meter.raw", "for the file");
+      for (let time = 0; time < 12; time++) {
+        context.log("info", "meter.again", "Again");
+      }
+      context.log("error", "x".repeat(1_000), "y".repeat(20_000), {
+        short: 1,
+        long: "z".repeat(20_000),
+      });
+    },
+  };
+  const bench = new Bench({ driver });
+  await bench.frame("ready");
+  assertEquals(await bench.stop(), 0);
+  const told = bench.frames.filter((frame) => frame.type === "log");
+  const of = (event: string) => told.filter((line) => line.event === event);
+  assertEquals(of("meter.late"), [{
+    type: "log",
+    level: "warn",
+    event: "meter.late",
+    message: "Late",
+    fields: { "late_ms": 3 },
+  }]);
+  assertEquals(of("meter.raw"), []);
+  assertEquals(
+    of("meter.again").map(({ fields }) => fields?.["repeated"] ?? 1),
+    [1, 10],
+  );
+  assertEquals(of("x".repeat(128))[0]?.fields, { short: 1 });
+  assert(of("driver.ready").length === 1, "its own lines, too");
+});

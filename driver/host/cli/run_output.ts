@@ -12,7 +12,7 @@ import type { DriverFrame } from "../wire.ts";
 import { UsbError } from "../../errors.ts";
 import type { CliIo } from "./command.ts";
 import { CliError, exitCodeOfUsbError } from "./exit_codes.ts";
-import type { RunStatus } from "./run_status.ts";
+import { isNews, type RunStatus } from "./run_status.ts";
 import {
   deviceText,
   eventLine,
@@ -145,7 +145,7 @@ class LineOutput implements RunOutput {
       case "log":
         // What a stop interrupts is no news.
         if (this.#status.state === "stopping") break;
-        if (frame.level === "debug" || frame.level === "info") break;
+        if (!isNews(frame)) break;
         this.#line(`${frame.level} ${harmless(frame.message, 2_000)}`);
         break;
       case "heartbeat":

@@ -7,7 +7,12 @@
 
 import type { Json } from "../../driver.ts";
 import type { RunnerState } from "../driver_runner.ts";
-import type { DriverFrame, HeartbeatFrame, ReadyFrame } from "../wire.ts";
+import type {
+  DriverFrame,
+  HeartbeatFrame,
+  LogFrame,
+  ReadyFrame,
+} from "../wire.ts";
 
 /** The last event of one name. */
 export interface LastEvent {
@@ -109,7 +114,7 @@ export class RunStatus {
         this.#happened(frame, nowMs);
         break;
       case "log":
-        if (frame.level !== "info") this.warning = frame.message;
+        if (isNews(frame)) this.warning = frame.message;
         break;
     }
   }
@@ -146,4 +151,10 @@ export class RunStatus {
       atMs: nowMs,
     });
   }
+}
+
+/** Whether a line is for a person at a terminal. States and ends the host sees and tells itself. */
+export function isNews({ level, event }: LogFrame): boolean {
+  return (level === "warn" || level === "error") &&
+    !event.startsWith("driver.");
 }

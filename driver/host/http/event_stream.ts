@@ -6,13 +6,20 @@
  * @module
  */
 
+import type { LogLevel } from "../../driver.ts";
 import type { Clock, Timer } from "../../loop/clock.ts";
+import { isAtLeast } from "../log_level.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { EventRing, SupervisorEvent } from "../supervisor/event_ring.ts";
+import type { RecentLine } from "../supervisor/recent_log.ts";
 import type { JsonObject } from "./views.ts";
 
 /** Events waiting for one client; one more and it is cut. */
 export const CLIENT_EVENTS_MAX = 256;
+/** With so many waiting, lines of logs are left out: a driver that talks much cuts nobody off. */
+export const CLIENT_LINES_MAX = CLIENT_EVENTS_MAX / 2;
+/** The event that a line of a driver's log is. */
+export const LOG_EVENT = "driver.log";
 /** Clients at a time; the next is refused. */
 export const EVENT_CLIENTS_MAX = 32;
 /** A comment so often, that proxies and clients see the connection live. */
@@ -37,6 +44,8 @@ export interface EventStreamRequest {
   readonly driver?: string;
   /** Only events of this name. */
   readonly event?: string;
+  /** Lines of logs besides, from this level up. Absent: only where `event` names them. */
+  readonly log?: LogLevel;
 }
 
 /** All clients of the event stream. */
@@ -85,10 +94,12 @@ class Client {
   readonly #options: EventStreamsOptions;
   readonly #request: EventStreamRequest;
   readonly #onClose: (client: Client) => void;
-  readonly #unsubscribe: () => void;
+  readonly #subscriptions: (() => void)[] = [];
   #waiting: string[] = [];
   #wake: (() => void) | undefined;
   #keepAlive: Timer | undefined;
+  /** Lines of logs that this client was too slow for, not yet told. */
+  #left: { readonly from: number; to: number } | undefined;
   #isClosed = false;
 
   constructor(
@@ -100,7 +111,13 @@ class Client {
     this.#request = request;
     this.#onClose = onClose;
     this.#waiting.push(this.#beginning());
-    this.#unsubscribe = options.ring.subscribe((event) => this.#take(event));
+    const { ring } = options;
+    this.#subscriptions.push(ring.subscribe((event) => this.#take(event)));
+    if (this.#level !== undefined) {
+      this.#subscriptions.push(
+        ring.logs.subscribe((line) => this.#takeLine(line)),
+      );
+    }
     this.stream = new ReadableStream<Uint8Array>({
       pull: (controller) => this.#pull(controller),
       cancel: () => this.close(),
@@ -111,34 +128,78 @@ class Client {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#unsubscribe();
+    for (const unsubscribe of this.#subscriptions) unsubscribe();
     this.#keepAlive?.cancel();
     this.#wake?.();
     this.#onClose(this);
+  }
+
+  /** From which level up lines of logs are wanted; `undefined`: not at all. */
+  get #level(): LogLevel | undefined {
+    const { event, log } = this.#request;
+    return log ?? (event === LOG_EVENT ? "debug" : undefined);
   }
 
   /** One piece, whatever it holds: what was missed does not count as waiting. */
   #beginning(): string {
     const { ring, snapshot } = this.#options;
     const { lastEventId } = this.#request;
-    const from = lastEventId ?? ring.lastSequence;
-    const { gap, events } = ring.since(from);
     const parts = [`retry: ${RETRY_MS}\n\n`];
-    if (gap !== undefined) parts.push(frame("gap", { ...gap }));
     const isFresh = lastEventId === undefined;
+    const missed = isFresh ? [] : this.#missed(lastEventId, parts);
     parts.push(
       frame("snapshot", snapshot(), isFresh ? ring.lastSequence : undefined),
+      ...missed,
     );
-    for (const event of events) {
-      if (this.#wants(event)) parts.push(frameOf(event));
-    }
     return parts.join("");
+  }
+
+  /** What came meanwhile, in order; what is lost is told first. */
+  #missed(lastEventId: number, parts: string[]): string[] {
+    const { ring } = this.#options;
+    const { gap, events } = ring.since(lastEventId);
+    if (gap !== undefined) parts.push(frame("gap", { ...gap, of: "events" }));
+    const found = events.filter((event) => this.#wants(event)).map(
+      (event) => ({ sequence: event.sequence, text: frameOf(event) }),
+    );
+    if (this.#level !== undefined) {
+      const from = ring.resumedFrom(lastEventId);
+      const missed = ring.logs.since(from, this.#request.driver);
+      if (missed.gap !== undefined) parts.push(gapOfLines(missed.gap));
+      for (const line of missed.lines) {
+        if (!this.#wantsLine(line)) continue;
+        found.push({ sequence: line.sequence, text: frameOfLine(line) });
+      }
+    }
+    return found.sort((one, other) => one.sequence - other.sequence)
+      .map(({ text }) => text);
   }
 
   #take(event: SupervisorEvent): void {
     if (!this.#wants(event)) return;
     if (this.#waiting.length >= CLIENT_EVENTS_MAX) return this.#cut();
-    this.#waiting.push(frameOf(event));
+    this.#push(frameOf(event));
+  }
+
+  #takeLine(line: RecentLine): void {
+    if (!this.#wantsLine(line)) return;
+    if (this.#waiting.length >= CLIENT_LINES_MAX) {
+      this.#left ??= { from: line.sequence, to: line.sequence };
+      this.#left.to = line.sequence;
+      return;
+    }
+    this.#tellLeft();
+    this.#push(frameOfLine(line));
+  }
+
+  #tellLeft(): void {
+    if (this.#left === undefined) return;
+    this.#waiting.push(gapOfLines(this.#left));
+    this.#left = undefined;
+  }
+
+  #push(text: string): void {
+    this.#waiting.push(text);
     this.#wake?.();
   }
 
@@ -156,6 +217,13 @@ class Client {
       (name === undefined || name === event);
   }
 
+  #wantsLine({ driver, level }: RecentLine): boolean {
+    const { driver: wanted } = this.#request;
+    const least = this.#level;
+    return (wanted === undefined || wanted === driver) &&
+      least !== undefined && isAtLeast(level, least);
+  }
+
   async #pull(
     controller: ReadableStreamDefaultController<Uint8Array>,
   ): Promise<void> {
@@ -164,6 +232,7 @@ class Client {
       this.#wake = undefined;
     }
     if (this.#waiting.length > 0) {
+      this.#tellLeft();
       const text = this.#waiting.join("");
       this.#waiting = [];
       controller.enqueue(new TextEncoder().encode(text));
@@ -188,6 +257,19 @@ function frameOf(event: SupervisorEvent): string {
     driver: driver ?? null,
     ...data,
   }, sequence);
+}
+
+function frameOfLine(line: RecentLine): string {
+  const { sequence, atMs, driver, level, from, event, message, fields } = line;
+  const at = new Date(atMs).toISOString();
+  const data = { at, driver, level, from, event, message, fields };
+  return frame(LOG_EVENT, data, sequence);
+}
+
+function gapOfLines(
+  { from, to }: { readonly from: number; readonly to: number },
+): string {
+  return frame("gap", { from, to, of: LOG_EVENT });
 }
 
 /** JSON has no line breaks of its own, so one `data:` line holds it. */

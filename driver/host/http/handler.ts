@@ -4,9 +4,12 @@
  * @module
  */
 
+import type { LogLevel } from "../../driver.ts";
 import type { Clock } from "../../loop/clock.ts";
+import { LOG_LEVELS } from "../log_level.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { EventRing } from "../supervisor/event_ring.ts";
+import { LINES_KEPT } from "../supervisor/recent_log.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { HEADERS, json } from "./answers.ts";
 import {
@@ -23,6 +26,7 @@ import {
   driverDetail,
   driverView,
   type JsonObject,
+  logView,
   readiness,
 } from "./views.ts";
 
@@ -80,6 +84,7 @@ export class HttpHandler {
       getStatus: () => json(200, this.#status()),
       listDrivers: () => json(200, { drivers: this.#drivers() }),
       getDriver: (call) => this.#driver(call),
+      getDriverLog: (call) => this.#log(call),
       streamEvents: (call) => this.#events(call),
       runCommand: (call) => this.#run(call),
       retryDriver: (call) => this.#retry(call),
@@ -169,6 +174,17 @@ export class HttpHandler {
     return json(200, driverDetail(unit.status(), unit.manifest));
   }
 
+  #log({ parts, url }: Call): Response {
+    const unit = this.#unit(parts["name"] ?? "");
+    const level = levelOf(url, "level");
+    const lines = linesOf(url);
+    const log = unit.recentLog({
+      ...(level === undefined ? {} : { level }),
+      ...(lines === undefined ? {} : { lines }),
+    });
+    return json(200, logView(unit.name, log));
+  }
+
   async #retry({ parts }: Call): Promise<Response> {
     await this.#unit(parts["name"] ?? "").start();
     return json(202, { accepted: true });
@@ -182,7 +198,9 @@ export class HttpHandler {
   }
 
   #events({ request, url }: Call): Response {
+    const log = levelOf(url, "log");
     const stream = this.#streams.open({
+      ...(log === undefined ? {} : { log }),
       ...lastEventId(request),
       ...query(url, "driver"),
       ...query(url, "event"),
@@ -271,6 +289,31 @@ function query(
 ): { readonly [name: string]: string } {
   const value = url.searchParams.get(name);
   return value === null ? {} : { [name]: value };
+}
+
+/** The level a query names, if it names one. */
+function levelOf(url: URL, name: "level" | "log"): LogLevel | undefined {
+  const text = url.searchParams.get(name);
+  if (text === null) return undefined;
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level !== undefined) return level;
+  throw badQuery(name, `one of ${LOG_LEVELS.join(", ")}`);
+}
+
+function linesOf(url: URL): number | undefined {
+  const text = url.searchParams.get("lines");
+  if (text === null) return undefined;
+  const lines = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (lines >= 1 && lines <= LINES_KEPT) return lines;
+  throw badQuery("lines", `1 to ${LINES_KEPT}`);
+}
+
+function badQuery(name: string, expected: string): Refusal {
+  return new Refusal(
+    400,
+    "badRequest",
+    `Cannot read ?${name}=: expected ${expected}`,
+  );
 }
 
 function lastEventId(request: Request): { readonly lastEventId?: number } {

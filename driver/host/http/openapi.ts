@@ -5,6 +5,7 @@
  */
 
 import type { Json } from "../../driver.ts";
+import { LOG_LEVELS } from "../log_level.ts";
 import { DRIVER_STATES } from "../supervisor/driver_states.ts";
 import { type Operation, OPERATIONS } from "./operations.ts";
 import type { JsonObject } from "./views.ts";
@@ -29,10 +30,12 @@ function describe(operation: Operation): JsonObject {
   return {
     operationId: id,
     summary,
-    parameters: parameters.map(({ required = false, ...parameter }) => ({
+    parameters: parameters.map((
+      { required = false, values, ...parameter },
+    ) => ({
       ...parameter,
       required,
-      schema: { type: "string" },
+      schema: values === undefined ? text : { ...text, enum: values },
     })),
     ...(body === undefined ? {} : {
       requestBody: { content: contentOf(body) },
@@ -148,6 +151,19 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
       idempotent: flag,
       timeout_ms: maybe("integer"),
       params: { type: "object" },
+    })),
+  }),
+  DriverLog: whole({
+    driver: text,
+    dropped: count,
+    lines: listOf(whole({
+      sequence: count,
+      at: text,
+      level: { ...text, enum: LOG_LEVELS },
+      from: { ...text, enum: ["driver", "supervisor"] },
+      event: text,
+      message: text,
+      fields: { type: "object" },
     })),
   }),
   Command: {

@@ -6,6 +6,9 @@
  * @module
  */
 
+import { LOG_LEVELS } from "../log_level.ts";
+import { LINES_KEPT } from "../supervisor/recent_log.ts";
+
 /** Names of operations, which handlers bear. */
 export type OperationId =
   | "getLive"
@@ -15,6 +18,7 @@ export type OperationId =
   | "getStatus"
   | "listDrivers"
   | "getDriver"
+  | "getDriverLog"
   | "streamEvents"
   | "runCommand"
   | "retryDriver"
@@ -26,6 +30,8 @@ export interface OperationParameter {
   readonly in: "path" | "query" | "header";
   readonly description: string;
   readonly required?: boolean;
+  /** All it may be; absent: any text. */
+  readonly values?: readonly string[];
 }
 
 /** One operation. */
@@ -102,6 +108,27 @@ export const OPERATIONS: readonly Operation[] = [
     answers: { 200: "DriverDetail", 404: "Error" },
   },
   {
+    id: "getDriverLog",
+    method: "GET",
+    path: "/drivers/{name}/log",
+    summary: "The last lines of a driver's log, its supervisor's among them",
+    parameters: [
+      NAME,
+      {
+        name: "level",
+        in: "query",
+        description: "Only lines of this level and above",
+        values: LOG_LEVELS,
+      },
+      {
+        name: "lines",
+        in: "query",
+        description: `At most so many, the latest: 1 to ${LINES_KEPT}`,
+      },
+    ],
+    answers: { 200: "DriverLog", 400: "Error", 404: "Error" },
+  },
+  {
     id: "streamEvents",
     method: "GET",
     path: "/events",
@@ -109,6 +136,12 @@ export const OPERATIONS: readonly Operation[] = [
     parameters: [
       { name: "driver", in: "query", description: "Only of this driver" },
       { name: "event", in: "query", description: "Only of this name" },
+      {
+        name: "log",
+        in: "query",
+        description: "Lines of logs besides, as driver.log, from this level up",
+        values: LOG_LEVELS,
+      },
       {
         name: "Last-Event-ID",
         in: "header",

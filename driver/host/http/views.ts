@@ -9,6 +9,7 @@ import type { Json } from "../../driver.ts";
 import { deviceLabel } from "../../match.ts";
 import { hex } from "../../usb.ts";
 import type { DriverManifest } from "../manifest.ts";
+import type { RecentLogTail } from "../supervisor/recent_log.ts";
 import type { UnitStatus } from "../supervisor/supervised_unit.ts";
 
 /** Heartbeats come each 250 ms; older than this they are not fresh. */
@@ -85,6 +86,23 @@ export function driverDetail(
       idempotent: command.idempotent,
       timeout_ms: command.timeoutMs ?? null,
       params: command.params as unknown as Json,
+    })),
+  };
+}
+
+/** The last lines of a driver's log. */
+export function logView(driver: string, log: RecentLogTail): JsonObject {
+  return {
+    driver,
+    dropped: log.dropped,
+    lines: log.lines.map((line) => ({
+      sequence: line.sequence,
+      at: time(line.atMs),
+      level: line.level,
+      from: line.from,
+      event: line.event,
+      message: line.message,
+      fields: line.fields,
     })),
   };
 }

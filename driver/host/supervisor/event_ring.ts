@@ -7,10 +7,11 @@
 
 import type { Json } from "../../driver.ts";
 import type { Clock } from "../../loop/clock.ts";
+import { RecentLogs } from "./recent_log.ts";
 
 /** One thing that happened. */
 export interface SupervisorEvent {
-  /** +1 for each. */
+  /** Grows; lines of logs take numbers of the same row. */
   readonly sequence: number;
   /** Wall clock. */
   readonly atMs: number;
@@ -22,7 +23,7 @@ export interface SupervisorEvent {
 
 /** What came after a number. */
 export interface EventsSince {
-  /** Numbers that are no longer there, both included. */
+  /** Among these numbers, both included, events are no longer there. */
   readonly gap: { readonly from: number; readonly to: number } | undefined;
   readonly events: readonly SupervisorEvent[];
 }
@@ -38,15 +39,19 @@ export class EventRing {
   readonly #capacity: number;
   readonly #kept: SupervisorEvent[] = [];
   readonly #listeners = new Set<(event: SupervisorEvent) => void>();
+  /** Lines of the drivers' logs: numbered here, kept apart. */
+  readonly logs: RecentLogs;
   #sequence = 0;
+  #lostUpTo = 0;
 
   /** Empty. */
   constructor(clock: Clock, capacity: number = EVENTS_KEPT) {
     this.#clock = clock;
     this.#capacity = capacity;
+    this.logs = new RecentLogs(clock, () => ++this.#sequence);
   }
 
-  /** Number of the last event; 0 before the first. */
+  /** The last number given; 0 before the first. */
   get lastSequence(): number {
     return this.#sequence;
   }
@@ -68,19 +73,27 @@ export class EventRing {
     this.#kept.push(made);
     // A block at a time, so that adding stays cheap.
     if (this.#kept.length >= this.#capacity * 2) {
-      this.#kept.splice(0, this.#kept.length - this.#capacity);
+      const lost = this.#kept.splice(0, this.#kept.length - this.#capacity);
+      this.#lostUpTo = lost.at(-1)?.sequence ?? this.#lostUpTo;
     }
     for (const listener of [...this.#listeners]) listener(made);
   }
 
-  /** What came after `sequence`. A number of the future is from before a restart: then all of it. */
+  /** Where whoever has seen `sequence` goes on. A number of the future is from before a restart: at the beginning. */
+  resumedFrom(sequence: number): number {
+    return sequence > this.#sequence ? 0 : sequence;
+  }
+
+  /** What came after `sequence`. */
   since(sequence: number): EventsSince {
-    const kept = this.#kept.slice(-this.#capacity);
-    const after = sequence > this.#sequence ? 0 : sequence;
-    const first = kept[0]?.sequence ?? this.#sequence + 1;
+    const surplus = Math.max(0, this.#kept.length - this.#capacity);
+    const lostUpTo = this.#kept[surplus - 1]?.sequence ?? this.#lostUpTo;
+    const after = this.resumedFrom(sequence);
     return {
-      gap: after + 1 < first ? { from: after + 1, to: first - 1 } : undefined,
-      events: kept.filter((event) => event.sequence > after),
+      gap: after < lostUpTo ? { from: after + 1, to: lostUpTo } : undefined,
+      events: this.#kept.slice(surplus).filter((event) =>
+        event.sequence > after
+      ),
     };
   }
 

@@ -21,6 +21,7 @@ import type { DriverEntry } from "./configuration.ts";
 import type { Transition } from "./driver_states.ts";
 import type { EventRing } from "./event_ring.ts";
 import { type Identification, identify } from "./identity.ts";
+import type { LineChoice, RecentLogTail } from "./recent_log.ts";
 import { SupervisedDriver } from "./supervised_driver.ts";
 import type { DriverStatus } from "./supervised_driver_words.ts";
 import type { PreparedDriver, SupervisorLog } from "./supervisor_words.ts";
@@ -128,6 +129,7 @@ export class SupervisedUnit {
       this.#note("error", "driver.left", "It did not end in time");
     }
     this.#metrics[Symbol.dispose]();
+    this.#options.events.logs.forget(this.name);
     await this.#prepared?.dispose?.();
   }
 
@@ -167,6 +169,11 @@ export class SupervisedUnit {
       params,
       timeoutMs === undefined ? {} : { timeoutMs },
     );
+  }
+
+  /** The last lines of its log, those about it among them. No line of level `debug` ever comes here. */
+  recentLog(choice: LineChoice = {}): RecentLogTail {
+    return this.#options.events.logs.of(this.name).tail(choice);
   }
 
   /** Everything there is to see. */
@@ -255,13 +262,15 @@ export class SupervisedUnit {
 
   #take(frame: DriverFrame): void {
     this.#metrics.frame(frame);
+    const { events } = this.#options;
+    if (frame.type === "log") {
+      const { level, event, message, fields = {} } = frame;
+      const from = "driver";
+      events.logs.note(this.name, { level, event, message, fields, from });
+    }
     if (frame.type !== "event") return;
     const { event, data, sequence } = frame;
-    this.#options.events.publish(
-      "driver.event",
-      { event, sequence, data },
-      this.name,
-    );
+    events.publish("driver.event", { event, sequence, data }, this.name);
   }
 
   #ended(end: DriverProcessEnd): void {
@@ -276,7 +285,7 @@ export class SupervisedUnit {
     });
   }
 
-  /** As a line that survives a power cut, and as an event. */
+  /** As a line that survives a power cut, as an event, and in the driver's recent log. */
   #note(
     level: "info" | "warn" | "error",
     event: string,
@@ -286,5 +295,7 @@ export class SupervisedUnit {
     const { log, events } = this.#options;
     log.record(level, event, message, { driver: this.name, ...data });
     events.publish(event, { message, ...data }, this.name);
+    const from = "supervisor";
+    events.logs.note(this.name, { level, event, message, fields: data, from });
   }
 }

@@ -1,5 +1,6 @@
 import {
   CLIENT_EVENTS_MAX,
+  CLIENT_LINES_MAX,
   EVENT_CLIENTS_MAX,
   KEEP_ALIVE_MS,
 } from "../../../driver/host/http/event_stream.ts";
@@ -73,7 +74,7 @@ Deno.test("A client that was away gets what it missed, or is told what is lost",
   const first = bench.events.lastSequence - EVENTS_KEPT + 1;
   assertStringIncludes(
     await lost.next() ?? "",
-    `event: gap\ndata: {"from":${last + 1},"to":${first - 1}}`,
+    `event: gap\ndata: {"from":${last + 1},"to":${first - 1},"of":"events"}`,
   );
   await lost.cancel();
   assertEquals(
@@ -110,6 +111,118 @@ Deno.test("A client may ask for one driver or one kind of event", async () => {
   bench.events.publish("driver.event", { number: 3 }, "a");
   assertStringIncludes(await reader.next() ?? "", '"number":3');
   await reader.cancel();
+  await bench.stop();
+});
+
+/** Has the driver log a line. */
+async function say(
+  bench: HttpBench,
+  message: string,
+  level: "info" | "warn" = "info",
+): Promise<void> {
+  bench.processes[0]?.process.say({
+    type: "log",
+    level,
+    event: "meter.read",
+    message,
+    fields: { "volts": 1 },
+  });
+  await bench.clock.advance(0);
+}
+
+Deno.test("Lines of logs come only to who asks for them, from the level asked for", async () => {
+  const bench = await running();
+  const readers: Record<string, EventReader> = {};
+  for (
+    const query of ["", "?log=warn", "?event=driver.log", "?log=warn&driver=b"]
+  ) {
+    readers[query] = new EventReader(await bench.get(`/events${query}`));
+    await readers[query].next();
+  }
+  await say(bench, "quiet");
+  const sequence = bench.events.lastSequence;
+  assertStringIncludes(
+    await readers["?event=driver.log"]?.next() ?? "",
+    `id: ${sequence}\nevent: driver.log\ndata: {`,
+  );
+  await say(bench, "loud", "warn");
+  const lines = await readers["?event=driver.log"]?.next() ?? "";
+  assertStringIncludes(
+    lines,
+    '"driver":"a","level":"warn","from":"driver","event":"meter.read",' +
+      '"message":"loud","fields":{"volts":1}',
+  );
+  assertEquals(await readers["?log=warn"]?.next(), lines, "not the quiet one");
+  bench.events.publish("driver.event", { number: 1 }, "b");
+  for (const query of ["", "?log=warn", "?log=warn&driver=b"]) {
+    const text = await readers[query]?.next() ?? "";
+    assertStringIncludes(text, '"number":1');
+    assertEquals(text.match(/^id: /gm)?.length, 1, query);
+  }
+  for (const reader of Object.values(readers)) await reader.cancel();
+  for (const query of ["?log=loud", "?log=", "?event=driver.log&log=1"]) {
+    assertEquals((await bench.get(`/events${query}`)).status, 400);
+  }
+  await bench.stop();
+});
+
+Deno.test("A client of logs that comes back gets events and lines in order, and hears of lost lines", async () => {
+  const bench = await running();
+  const seen = bench.events.lastSequence;
+  await say(bench, "first");
+  bench.events.publish("driver.event", { number: 2 }, "a");
+  await say(bench, "third");
+  const headers = { "last-event-id": String(seen) };
+  const back = new EventReader(await bench.get("/events?log=info", headers));
+  const text = await back.next() ?? "";
+  assert(!text.includes("event: gap"));
+  assertEquals(text.match(/^event: \S+$/gm), [
+    "event: snapshot",
+    "event: driver.log",
+    "event: driver.event",
+    "event: driver.log",
+  ]);
+  await back.cancel();
+  for (let number = 0; number < 300; number++) {
+    await say(bench, `line ${number}`);
+  }
+  const log = bench.events.logs.of("a");
+  const lost = new EventReader(await bench.get("/events?log=info", headers));
+  assertStringIncludes(
+    await lost.next() ?? "",
+    `event: gap\ndata: {"from":${
+      seen + 1
+    },"to":${log.lostUpTo},"of":"driver.log"}`,
+  );
+  await lost.cancel();
+  const other = new EventReader(await bench.get("/events", headers));
+  const others = await other.next() ?? "";
+  assert(!others.includes("event: gap"), "who wants no lines misses none");
+  assertStringIncludes(others, '"number":2');
+  await other.cancel();
+  await bench.stop();
+});
+
+Deno.test("A client that is too slow for a log is told which lines it missed, and is not cut", async () => {
+  const bench = await running();
+  const slow = new EventReader(await bench.get("/events?log=info"));
+  await slow.next();
+  const first = bench.events.lastSequence + 1;
+  for (let number = 0; number < CLIENT_EVENTS_MAX * 4; number++) {
+    await say(bench, `line ${number}`);
+  }
+  const last = bench.events.lastSequence;
+  bench.events.publish("driver.event", { number: 1 }, "a");
+  const text = await slow.next() ?? "";
+  assertEquals(text.match(/^event: driver.log$/gm)?.length, CLIENT_LINES_MAX);
+  assertStringIncludes(text, '"number":1');
+  const from = first + CLIENT_LINES_MAX;
+  assertStringIncludes(
+    text,
+    `event: gap\ndata: {"from":${from},"to":${last},"of":"driver.log"}`,
+  );
+  assertEquals(cutFor(bench, "slow"), 0);
+  await slow.cancel();
   await bench.stop();
 });
 

@@ -100,6 +100,45 @@ Deno.test("The status says where each log is, also of a driver that cannot be pr
   await bench.stop();
 });
 
+Deno.test("A driver's log has its own lines and those of its supervisor", async () => {
+  const bench = await running();
+  bench.processes[0]?.process.say({
+    type: "log",
+    level: "warn",
+    event: "meter.late",
+    message: "Late",
+    fields: { "late_ms": 3 },
+  });
+  await bench.pass(250);
+  const log = await (await bench.get("/drivers/a/log")).json();
+  assertEquals(
+    log.lines.map((line: Record<string, unknown>) => [
+      line["from"],
+      line["level"],
+      line["event"],
+      line["message"],
+    ]),
+    [
+      ["supervisor", "info", "driver.state", "stopped → starting"],
+      ["supervisor", "info", "driver.state", "starting → ready"],
+      ["driver", "warn", "meter.late", "Late"],
+    ],
+  );
+  assertEquals([log.driver, log.dropped], ["a", 0]);
+  assertEquals(log.lines[2].fields, { "late_ms": 3 });
+  const some = await (await bench.get("/drivers/a/log?level=info&lines=1"))
+    .json();
+  assertEquals(some.lines.length, 1);
+  for (const query of ["level=loud", "lines=0", "lines=201", "lines=x"]) {
+    assertEquals(
+      await errorOf(bench.get(`/drivers/a/log?${query}`)),
+      [400, "badRequest"],
+    );
+  }
+  assertEquals(await errorOf(bench.get("/drivers/z/log")), [404, "notFound"]);
+  await bench.stop();
+});
+
 Deno.test("A command is carried out, and its failures have codes of their own", async () => {
   const bench = await running();
   const path = "/drivers/a/commands/query";

@@ -65,7 +65,13 @@ const REQUESTS: Readonly<
   getStatus: [["/status"]],
   listDrivers: [["/drivers"]],
   getDriver: [["/drivers/a"], ["/drivers/absent"], ["/drivers/z"]],
-  streamEvents: [["/events"]],
+  getDriverLog: [
+    ["/drivers/a/log"],
+    ["/drivers/a/log?level=warn&lines=1"],
+    ["/drivers/a/log?level=loud"],
+    ["/drivers/z/log"],
+  ],
+  streamEvents: [["/events"], ["/events?log=loud"]],
   runCommand: [
     ["/drivers/a/commands/query", { params: { message: "*IDN?" } }],
     ["/drivers/a/commands/query", { params: { message: "fail" } }],
@@ -86,6 +92,11 @@ Deno.test("What the handlers answer is what the OpenAPI document says", async ()
     sequence: 1,
     event: "reading",
     data: { volts: 1 },
+  }, {
+    type: "log",
+    level: "warn",
+    event: "meter.late",
+    message: "Late",
   });
   await bench.pass(250);
   const document = await (await bench.get("/openapi.json")).json();
