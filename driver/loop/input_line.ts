@@ -60,6 +60,8 @@ export class InputLine {
   #generation = 0;
   #retry: Timer | undefined;
   #restarts = 0;
+  /** Reports delivered until it last ended by itself. */
+  #deliveredBefore = 0;
 
   /** Not armed yet. */
   constructor(options: InputLineOptions) {
@@ -120,7 +122,11 @@ export class InputLine {
 
   #ended(outcome: TransferOutcome): void {
     const { status } = outcome;
-    const step = this.#recovery.next(status, this.#options.nowMs());
+    const { delivered } = this.counters;
+    const hasDelivered = delivered > this.#deliveredBefore;
+    this.#deliveredBefore = delivered;
+    const nowMs = this.#options.nowMs();
+    const step = this.#recovery.next(status, nowMs, hasDelivered);
     this.#tell(step, status);
     this.#do(step, status);
   }

@@ -2,7 +2,8 @@
  * What to do when an input ends by itself: try again, carefully and not for
  * ever. The schedule is that of Linux's HID driver, for every class: after 13,
  * 26, 52, 104, 104 … ms, for a second; then a reset of the port, if the driver
- * declares that it may; then it is a fault.
+ * declares that it may; then it is a fault. A report that arrives ends the
+ * trouble: what comes after it is new.
  *
  * @module
  */
@@ -43,10 +44,14 @@ export class InputRecovery {
     this.#mayReset = mayReset;
   }
 
-  /** The next step, after an input ended with `status` at `nowMs`. */
-  next(status: TransferStatus, nowMs: number): RecoveryStep {
+  /** The next step, after an input ended with `status` at `nowMs`. `hasDelivered`: a report came since the last failure. */
+  next(
+    status: TransferStatus,
+    nowMs: number,
+    hasDelivered = false,
+  ): RecoveryStep {
     if (status === "noDevice") return { kind: "gone" };
-    const isNew = nowMs > this.#patienceEndMs + FORGET_MS;
+    const isNew = hasDelivered || nowMs > this.#patienceEndMs + FORGET_MS;
     if (isNew) return this.#first(status, nowMs);
     if (nowMs > this.#patienceEndMs) return this.#lastResort(status);
     this.#delayMs = this.#delayMs === 0

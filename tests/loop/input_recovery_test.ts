@@ -75,3 +75,19 @@ Deno.test("InputRecovery asks for a reset when the halt stays", () => {
   assertEquals(recovery.haltStays().kind, "reset");
   assertEquals(new InputRecovery(false).haltStays().kind, "giveUp");
 });
+
+Deno.test("InputRecovery takes a failure behind a report for a new one, however often", () => {
+  const recovery = new InputRecovery(false);
+  for (let nowMs = 0; nowMs < 5_000; nowMs += 200) {
+    assertEquals(recovery.next("stall", nowMs, true), {
+      kind: "restart",
+      delayMs: 0,
+      clearHalt: true,
+    });
+  }
+  assertEquals(recovery.next("stall", 4_900), {
+    kind: "restart",
+    delayMs: 13,
+    clearHalt: true,
+  });
+});

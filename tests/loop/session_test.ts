@@ -138,6 +138,23 @@ Deno.test("Session clears a halt and reads on", async () => {
   assertEquals((await made.session.ended).class, "clean");
 });
 
+Deno.test("Session reads on for as long as reports come between the stalls", async () => {
+  let seen = 0;
+  const made = await readyBench(driverWith({
+    inputs: [{ endpoint: INTERRUPT_IN, handle: () => void seen++ }],
+  }));
+  const STALLS = 50;
+  for (let stall = 0; stall < STALLS; stall++) {
+    made.device.ring().send(stall);
+    made.device.ring().end("stall");
+    await made.clock.advance(100);
+  }
+  assertEquals(made.session.state, "ready");
+  assertEquals(seen, STALLS);
+  assertEquals(made.session.counters().inputs["0x81"]?.restarts, STALLS);
+  await stopBench(made);
+});
+
 Deno.test("Session bears bus errors for a second, then ends as a fault", async () => {
   const made = await readyBench(driverWith({
     inputs: [{ endpoint: INTERRUPT_IN, handle: () => {} }],
