@@ -67,6 +67,7 @@ export class HttpHandler {
   readonly #streams: EventStreams;
   readonly #keys: IdempotencyKeys;
   readonly #handlers: Readonly<Record<OperationId, Handler>>;
+  readonly #started: string;
   #commands = 0;
 
   /** Answers nothing yet. */
@@ -74,6 +75,7 @@ export class HttpHandler {
     this.#options = options;
     const { clock, registry, events: ring } = options;
     this.#keys = new IdempotencyKeys(clock);
+    this.#started = new Date(clock.wallMs()).toISOString();
     const snapshot = (): JsonObject => this.#status();
     this.#streams = new EventStreams({ clock, registry, ring, snapshot });
     this.#handlers = {
@@ -162,6 +164,7 @@ export class HttpHandler {
     const { version, supervisor, events, logPath } = this.#options;
     return {
       version,
+      started: this.#started,
       stopping: supervisor.isStopping,
       last_event: events.lastSequence,
       log: logPath ?? null,

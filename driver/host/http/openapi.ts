@@ -128,6 +128,7 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
   Drivers: whole({ drivers: listOf(driverSchema) }),
   Status: whole({
     version: text,
+    started: text,
     stopping: flag,
     last_event: count,
     log: maybe("string"),

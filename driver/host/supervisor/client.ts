@@ -26,6 +26,10 @@ export class UnreachableError extends Error {
 export interface AskOptions {
   /** Default `GET`. */
   readonly method?: "GET" | "POST";
+  /** JSON text. */
+  readonly body?: string;
+  /** For what takes its time: a command. Default ANSWER_TIMEOUT_MS. */
+  readonly timeoutMs?: number;
 }
 
 /** An answer. */
@@ -49,17 +53,22 @@ export function askSupervisor(
   path: string,
   options: AskOptions = {},
 ): Promise<SupervisorAnswer> {
-  const { method = "GET" } = options;
+  const { method = "GET", body: sent, timeoutMs = ANSWER_TIMEOUT_MS } = options;
   const { promise, resolve, reject } = Promise.withResolvers<
     SupervisorAnswer
   >();
-  const fail = (error: unknown): void => {
-    const { kind, reason } = reasonOf(error);
-    const message = `Cannot reach a supervisor at ${socketPath}: ${reason}`;
-    reject(new UnreachableError(kind, message));
-  };
-  const timeout = ANSWER_TIMEOUT_MS;
-  const asked = request({ socketPath, path, method, timeout });
+  const fail = (error: unknown): void =>
+    reject(unreachableBy(socketPath, error));
+  const headers = sent === undefined
+    ? {}
+    : { "content-type": "application/json" };
+  const asked = request({
+    socketPath,
+    path,
+    method,
+    headers,
+    timeout: timeoutMs,
+  });
   asked.on("timeout", () => asked.destroy(new Error("it does not answer")));
   asked.on("error", fail);
   asked.on("response", (response) => {
@@ -77,8 +86,20 @@ export function askSupervisor(
       () => resolve({ status: response.statusCode ?? 0, body }),
     );
   });
-  asked.end();
+  asked.end(sent);
   return promise;
+}
+
+/** The error for what went wrong with a socket. */
+export function unreachableBy(
+  socketPath: string,
+  error: unknown,
+): UnreachableError {
+  const { kind, reason } = reasonOf(error);
+  return new UnreachableError(
+    kind,
+    `Cannot reach a supervisor at ${socketPath}: ${reason}`,
+  );
 }
 
 function reasonOf(
