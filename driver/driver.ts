@@ -126,6 +126,25 @@ export interface DriverCommand<State, Events extends EventMap> {
 /** Events of a driver: name to the shape of its data. */
 export type EventMap = Record<string, { readonly [key: string]: Json }>;
 
+/** What one member of an event's data is, as data: for what shows or records it. */
+export interface ValueSpec {
+  /** A few words, as people call it: `Voltage`. */
+  readonly description: string;
+  /** What it is; `text` is cut at 255 characters where it is shown. */
+  readonly type: "number" | "boolean" | "text";
+  /** As UCUM writes it, where it is always the same: `V`, `Cel`. */
+  readonly unit?: string;
+  /** The member of the same event that tells the unit, where it changes. */
+  readonly unitFrom?: string;
+}
+
+/** Values that events carry: by event, then by member of its data. */
+export type ValueSpecs<Events extends EventMap = EventMap> = {
+  readonly [Name in keyof Events & string]?: {
+    readonly [Member in keyof Events[Name] & string]?: ValueSpec;
+  };
+};
+
 /** One step into the safe state: a control transfer, as data. */
 export interface SafeStateStep {
   /** One sentence, for logs. */
@@ -229,6 +248,8 @@ export interface Driver<State = unknown, Events extends EventMap = EventMap> {
   ) => void | Promise<void>;
   /** What clients may ask for, by name. */
   readonly commands?: Readonly<Record<string, DriverCommand<State, Events>>>;
+  /** Which members of its events are values to show. Absent: every number and truth value. */
+  readonly values?: ValueSpecs<Events>;
   /** Performed on stop, on failure, and by the supervisor when the driver is dead. */
   readonly safeState?: readonly SafeStateStep[];
   /** On an orderly stop, before the safe state. */

@@ -10,6 +10,7 @@ import type {
   InterfaceSelector,
   ParameterSpec,
   SafeStateStep,
+  ValueSpecs,
 } from "../driver.ts";
 import type { DeviceMatch } from "../match.ts";
 
@@ -31,6 +32,8 @@ export interface DriverManifest {
   readonly requests: readonly ("setConfiguration" | "reset" | "streams")[];
   readonly options: Readonly<Record<string, ParameterSpec>>;
   readonly commands: Readonly<Record<string, CommandManifest>>;
+  /** Absent: it declares none. */
+  readonly values?: ValueSpecs;
   readonly safeState: readonly SafeStateStep[];
 }
 
@@ -55,6 +58,7 @@ export function manifestOf(driver: AnyDriver): DriverManifest {
     requests: driver.requests ?? [],
     options: driver.options ?? {},
     commands: Object.fromEntries(commands),
+    ...(driver.values === undefined ? {} : { values: driver.values }),
     safeState: driver.safeState ?? [],
   };
 }

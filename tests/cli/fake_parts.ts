@@ -47,6 +47,11 @@ export const METER_DRIVER: Driver = {
   match: [{ vendorId: 0x0957, productId: 0x1755 }],
   interfaces: [{ interfaceClass: 0xfe }],
   init: () => undefined,
+  values: {
+    reading: {
+      volts: { description: "Voltage", type: "number", unit: "V" },
+    },
+  },
   commands: {
     query: {
       description: "Sends a message and reads the answer",

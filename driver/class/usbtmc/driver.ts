@@ -94,6 +94,11 @@ const usbtmc: Driver<UsbtmcState, UsbtmcEvents> = defineDriver<
   }],
   onTimer: (state, _name, context) => poll(state, context),
   commands: COMMANDS,
+  values: {
+    reading: {
+      value: { description: "Reading", type: "number", unitFrom: "unit" },
+    },
+  },
   safeState: SAFE_STATE,
   stop,
 });

@@ -89,7 +89,9 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
       product_id: text,
       serial: maybe("string"),
       port: text,
+      manufacturer: maybe("string"),
       product: maybe("string"),
+      version: text,
     }),
     type: ["object", "null"],
   },
@@ -143,6 +145,7 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
       age_ms: count,
       stale: flag,
     })),
+    "value_specs": maybe("object"),
     transitions: listOf(
       whole({ from: text, to: text, cause: maybe("string"), at: text }),
     ),

@@ -35,7 +35,9 @@ export function driverView(status: UnitStatus): JsonObject {
       product_id: hex(status.device.descriptor.productId, 4).slice(2),
       serial: status.device.serialNumber ?? null,
       port: status.device.portPath,
+      manufacturer: status.device.manufacturer ?? null,
       product: status.device.product ?? null,
+      version: deviceVersion(status.device.descriptor.deviceVersion),
     },
     pid: status.pid ?? null,
     starts: status.starts,
@@ -72,6 +74,7 @@ export function driverDetail(
       age_ms: value.ageMs,
       stale: value.stale,
     })),
+    "value_specs": (manifest?.values ?? null) as unknown as Json,
     transitions: status.transitions.map(({ from, to, cause, atMs }) => ({
       from,
       to,
@@ -136,6 +139,12 @@ export function readiness(
 
 function check(ok: boolean, reason: string): JsonObject {
   return ok ? { ok } : { ok, reason };
+}
+
+/** `bcdDevice`, as people write it: `1.00`. */
+function deviceVersion(bcd: number): string {
+  const digits = hex(bcd, 4).slice(2);
+  return `${digits.slice(0, 2).replace(/^0/, "")}.${digits.slice(2)}`;
 }
 
 function time(wallMs: number): string {

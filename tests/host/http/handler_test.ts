@@ -69,12 +69,21 @@ Deno.test("A driver shows its device, values, history and commands", async () =>
     event: "reading",
     data: { volts: 1 },
   });
+  const { device } = await (await bench.get("/drivers/a")).json();
+  assertEquals([device.port, device.serial, device.version], [
+    "1-1",
+    "A",
+    "1.00",
+  ]);
   bench.devices = [];
   await bench.pass(500);
   const detail = await (await bench.get("/drivers/a")).json();
   assertEquals(detail.state, "waiting-device");
   assertEquals(detail.values[0].stale, true);
   assertEquals(detail.values[0].data, { volts: 1 });
+  assertEquals(detail.value_specs, {
+    reading: { volts: { description: "Voltage", type: "number", unit: "V" } },
+  });
   assertEquals(detail.commands.map(({ name }: { name: string }) => name), [
     "query",
     "read",
