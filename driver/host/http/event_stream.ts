@@ -46,6 +46,8 @@ export interface EventStreamRequest {
   readonly event?: string;
   /** Lines of logs besides, from this level up. Absent: only where `event` names them. */
   readonly log?: LogLevel;
+  /** No events of this name: a fast driver's, for whoever wants the rest. */
+  readonly without?: string;
 }
 
 /** All clients of the event stream. */
@@ -212,9 +214,9 @@ class Client {
   }
 
   #wants({ driver, event }: SupervisorEvent): boolean {
-    const { driver: wanted, event: name } = this.#request;
+    const { driver: wanted, event: name, without } = this.#request;
     return (wanted === undefined || wanted === driver) &&
-      (name === undefined || name === event);
+      (name === undefined || name === event) && without !== event;
   }
 
   #wantsLine({ driver, level }: RecentLine): boolean {

@@ -68,12 +68,14 @@ export class HttpHandler {
   readonly #keys: IdempotencyKeys;
   readonly #handlers: Readonly<Record<OperationId, Handler>>;
   readonly #started: string;
+  readonly #startedAtMs: number;
   #commands = 0;
 
   /** Answers nothing yet. */
   constructor(options: HttpHandlerOptions) {
     this.#options = options;
     const { clock, registry, events: ring } = options;
+    this.#startedAtMs = clock.nowMs();
     this.#keys = new IdempotencyKeys(clock);
     this.#started = new Date(clock.wallMs()).toISOString();
     const snapshot = (): JsonObject => this.#status();
@@ -161,10 +163,11 @@ export class HttpHandler {
   }
 
   #status(): JsonObject {
-    const { version, supervisor, events, logPath } = this.#options;
+    const { version, clock, supervisor, events, logPath } = this.#options;
     return {
       version,
       started: this.#started,
+      uptime_ms: Math.round(clock.nowMs() - this.#startedAtMs),
       stopping: supervisor.isStopping,
       last_event: events.lastSequence,
       log: logPath ?? null,
@@ -207,6 +210,7 @@ export class HttpHandler {
       ...lastEventId(request),
       ...query(url, "driver"),
       ...query(url, "event"),
+      ...query(url, "without"),
     });
     if (stream === undefined) {
       throw new Refusal(503, "busy", "Too many clients follow the events");
@@ -288,7 +292,7 @@ function decode(text: string): string | undefined {
 
 function query(
   url: URL,
-  name: "driver" | "event",
+  name: "driver" | "event" | "without",
 ): { readonly [name: string]: string } {
   const value = url.searchParams.get(name);
   return value === null ? {} : { [name]: value };

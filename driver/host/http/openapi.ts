@@ -104,6 +104,7 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
   reports: count,
   dropped: count,
   "in_flight": count,
+  mailbox: whole({ control: count, commands: count, reports: count }),
   "queued_commands": count,
   "safe_state": maybe("string"),
   log: maybe("string"),
@@ -111,6 +112,7 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
     ...whole({ class: text, message: text }),
     type: ["object", "null"],
   },
+  "exit_counts": { type: "object", additionalProperties: count },
 };
 
 const driverSchema: JsonObject = { $ref: "#/components/schemas/Driver" };
@@ -131,6 +133,7 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
   Status: whole({
     version: text,
     started: text,
+    uptime_ms: count,
     stopping: flag,
     last_event: count,
     log: maybe("string"),
@@ -148,6 +151,9 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
     "value_specs": maybe("object"),
     transitions: listOf(
       whole({ from: text, to: text, cause: maybe("string"), at: text }),
+    ),
+    exits: listOf(
+      whole({ class: text, message: text, ready_ms: count, at: text }),
     ),
     commands: listOf(whole({
       name: text,

@@ -136,6 +136,7 @@ export const OPERATIONS: readonly Operation[] = [
     parameters: [
       { name: "driver", in: "query", description: "Only of this driver" },
       { name: "event", in: "query", description: "Only of this name" },
+      { name: "without", in: "query", description: "All but of this name" },
       {
         name: "log",
         in: "query",

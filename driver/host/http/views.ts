@@ -11,6 +11,7 @@ import { hex } from "../../usb.ts";
 import type { DriverManifest } from "../manifest.ts";
 import type { RecentLogTail } from "../supervisor/recent_log.ts";
 import type { UnitStatus } from "../supervisor/supervised_unit.ts";
+import type { HeartbeatFrame } from "../wire.ts";
 
 /** Heartbeats come each 250 ms; older than this they are not fresh. */
 const BEAT_AGE_MS_MAX = 1_500;
@@ -21,6 +22,7 @@ export type JsonObject = { readonly [key: string]: Json };
 /** One driver, short: what a table shows. */
 export function driverView(status: UnitStatus): JsonObject {
   const { beat } = status;
+  const lastEnd = status.ends.at(-1);
   return {
     name: status.name,
     driver: status.driver,
@@ -50,13 +52,15 @@ export function driverView(status: UnitStatus): JsonObject {
     reports: beat?.reports ?? 0,
     dropped: beat?.dropped ?? 0,
     in_flight: beat?.inFlight ?? 0,
+    mailbox: mailboxOf(beat),
     queued_commands: status.queuedCommands,
     safe_state: status.safeState ?? null,
     log: status.logPath ?? null,
-    last_exit: status.lastExit === undefined ? null : {
-      class: status.lastExit.exitClass,
-      message: status.lastExit.message,
+    last_exit: lastEnd === undefined ? null : {
+      class: lastEnd.exitClass,
+      message: lastEnd.message,
     },
+    exit_counts: Object.fromEntries(status.endCounts),
   };
 }
 
@@ -79,6 +83,12 @@ export function driverDetail(
       from,
       to,
       cause: cause ?? null,
+      at: time(atMs),
+    })),
+    exits: status.ends.map(({ exitClass, message, readyMs, atMs }) => ({
+      class: exitClass,
+      message,
+      ready_ms: Math.round(readyMs),
       at: time(atMs),
     })),
     commands: Object.entries(manifest?.commands ?? {}).map((
@@ -135,6 +145,12 @@ export function readiness(
     entry["ok"] === true || entry["required"] === false
   );
   return { isReady, body: { ready: isReady, checks } };
+}
+
+/** Messages that wait, by lane. A driver's frame has any names; these are ours. */
+function mailboxOf(beat: HeartbeatFrame | undefined): JsonObject {
+  const { control = 0, commands = 0, reports = 0 } = beat?.depth ?? {};
+  return { control, commands, reports };
 }
 
 function check(ok: boolean, reason: string): JsonObject {

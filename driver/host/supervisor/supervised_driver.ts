@@ -23,6 +23,7 @@ import {
 import type { DriverFrame } from "../wire.ts";
 import { CommandQueue } from "./command_queue.ts";
 import type { DriverState } from "./driver_states.ts";
+import { EndRecord } from "./end_record.ts";
 import { describeSeveral } from "./identity.ts";
 import { LastValues } from "./last_values.ts";
 import { makeSafeWithin, needsSafeState } from "./safe_state_after_end.ts";
@@ -54,7 +55,7 @@ export class SupervisedDriver {
   #killWatch: Timer | undefined;
   #sighted: { readonly id: string; readonly atMs: number } | undefined;
   #goneId: string | undefined;
-  #lastEnd: DriverProcessEnd | undefined;
+  readonly #ends: EndRecord;
   #endedAtMs: number | undefined;
   #beatAtMs: number | undefined;
   #safeState: SafeStateResult | undefined;
@@ -66,6 +67,7 @@ export class SupervisedDriver {
     this.#options = options;
     this.#queue = new CommandQueue(options.clock);
     this.#record = new StateRecord(options.clock);
+    this.#ends = new EndRecord(options.clock);
     this.#history = options.history ?? NO_FAILURES;
   }
 
@@ -178,10 +180,8 @@ export class SupervisedDriver {
         ? undefined
         : nowMs - this.#beatAtMs,
       safeState: this.#safeState,
-      lastExit: this.#lastEnd === undefined ? undefined : {
-        exitClass: this.#lastEnd.exitClass,
-        message: this.#lastEnd.message,
-      },
+      ends: this.#ends.notes,
+      endCounts: this.#ends.counts,
       queuedCommands: this.#queue.size,
       values: this.#values.list(nowMs, this.state !== "ready"),
       transitions: this.#record.transitions,
@@ -308,7 +308,7 @@ export class SupervisedDriver {
   #conclude(end: DriverProcessEnd, device: DeviceInfo): void {
     const { clock, policy, random } = this.#options;
     this.#held = undefined;
-    this.#lastEnd = end;
+    this.#ends.add(end);
     this.#options.onEnd?.(end);
     if (!this.#isWanted) return this.#become("stopped", end.message);
     // Whoever waited for it to stop has waited long enough; somebody wants it again.

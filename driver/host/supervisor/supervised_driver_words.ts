@@ -16,6 +16,7 @@ import type { ExitClass } from "../exit_class.ts";
 import type { RestartHistory, RestartPolicy } from "../restart_policy.ts";
 import type { DriverFrame, HeartbeatFrame } from "../wire.ts";
 import type { DriverState, Transition } from "./driver_states.ts";
+import type { EndNote } from "./end_record.ts";
 import type { Identification } from "./identity.ts";
 import type { LastValue } from "./last_values.ts";
 
@@ -79,9 +80,10 @@ export interface DriverStatus {
   readonly beatAgeMs: number | undefined;
   /** Of the last time the supervisor performed it. */
   readonly safeState: SafeStateResult | undefined;
-  readonly lastExit:
-    | { readonly exitClass: ExitClass; readonly message: string }
-    | undefined;
+  /** The last ends of its processes, oldest first. */
+  readonly ends: readonly EndNote[];
+  /** Every end, by class. */
+  readonly endCounts: ReadonlyMap<ExitClass, number>;
   readonly queuedCommands: number;
   readonly values: readonly LastValue[];
   readonly transitions: readonly Transition[];

@@ -226,6 +226,28 @@ Deno.test("A client that is too slow for a log is told which lines it missed, an
   await bench.stop();
 });
 
+Deno.test("A client may leave out what a fast driver tells", async () => {
+  const bench = await running();
+  const path = "/events?without=driver.event";
+  const reader = new EventReader(await bench.get(path));
+  await reader.next();
+  const before = bench.events.lastSequence;
+  for (let number = 0; number < CLIENT_EVENTS_MAX * 2; number++) {
+    bench.events.publish("driver.event", { number }, "a");
+  }
+  bench.events.publish("driver.state", { to: "ready" }, "a");
+  const heard = await reader.next() ?? "";
+  assertStringIncludes(heard, '"to":"ready"');
+  assert(!heard.includes("driver.event"));
+  const resumed = new EventReader(
+    await bench.get(path, { "last-event-id": String(before) }),
+  );
+  assert(!(await resumed.next() ?? "").includes("event: driver.event"));
+  await reader.cancel();
+  await resumed.cancel();
+  await bench.stop();
+});
+
 Deno.test("A quiet stream is kept alive by comments, and ends with the supervisor", async () => {
   const bench = await running();
   const reader = new EventReader(await bench.get("/events?event=none"));

@@ -148,6 +148,47 @@ Deno.test("A driver's log has its own lines and those of its supervisor", async 
   await bench.stop();
 });
 
+Deno.test("A driver shows how its processes ended, and what waits in which lane", async () => {
+  const bench = await running();
+  const untilReady = async (): Promise<void> => {
+    while (bench.states()["a"] !== "ready") {
+      await bench.post("/drivers/a/retry", "");
+      await bench.pass(500);
+    }
+  };
+  for (let ends = 0; ends < 20; ends++) {
+    await untilReady();
+    bench.processes.at(-1)?.process.end(1);
+    await bench.pass(250);
+  }
+  await untilReady();
+  const before = await (await bench.get("/drivers/a")).json();
+  assertEquals(before.exit_counts, { fault: 20 });
+  assertEquals(before.exits.length, 16, "the last ones");
+  assertEquals(before.exits.at(-1).class, before.last_exit.class);
+  assert(before.exits.at(-1).at > before.exits[0].at);
+  bench.processes.at(-1)?.process.say({
+    type: "heartbeat",
+    sequence: 99,
+    lagMs: 0,
+    inFlight: 0,
+    reports: 0,
+    dropped: 0,
+    progress: 0,
+    depth: { control: 1, commands: 2, reports: 3, "<b>": 4 },
+  });
+  await bench.clock.advance(0);
+  const { mailbox, queued_commands: queued } =
+    await (await bench.get("/drivers/a")).json();
+  assertEquals(mailbox, { control: 1, commands: 2, reports: 3 });
+  assertEquals(queued, 0);
+  const early = (await (await bench.get("/status")).json()).uptime_ms;
+  await bench.pass(1_000);
+  const late = (await (await bench.get("/status")).json()).uptime_ms;
+  assertEquals(late - early, 1_000);
+  await bench.stop();
+});
+
 Deno.test("A command is carried out, and its failures have codes of their own", async () => {
   const bench = await running();
   const path = "/drivers/a/commands/query";

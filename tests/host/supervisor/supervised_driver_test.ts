@@ -192,7 +192,7 @@ Deno.test("A hang is noticed within a second, the driver killed, the device made
     "backoff",
     "starting",
   ]);
-  assertEquals(bench.driver.status().lastExit?.exitClass, "hang");
+  assertEquals(bench.driver.status().ends.at(-1)?.exitClass, "hang");
   await bench.ready();
   assertEquals(bench.recoveredMs.length, 1);
   await bench.stop();
