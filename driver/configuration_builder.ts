@@ -32,6 +32,8 @@ export const DescriptorType = {
   string: 0x03,
   interface: 0x04,
   endpoint: 0x05,
+  deviceQualifier: 0x06,
+  otherSpeedConfiguration: 0x07,
   interfaceAssociation: 0x0b,
   bos: 0x0f,
   deviceCapability: 0x10,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseConfigurations } from "../descriptors.ts";
 import type { Clock, Timer } from "../loop/clock.ts";
 import {
   alternateSetting,
@@ -19,11 +20,11 @@ import {
 } from "../usb.ts";
 import { Claims } from "./claims.ts";
 import { ControlQueue } from "./control_queue.ts";
-import { readConfiguration, readDeviceDescriptor } from "./descriptor_tree.ts";
 import { InQueue, OutQueue, type QueueHost } from "./endpoint_queue.ts";
 import { ERRNO } from "./errno.ts";
 import { FaultSchedule } from "./faults.ts";
 import { FrameClock, IsochronousQueue } from "./isochronous.ts";
+import { lenientDeviceDescriptor } from "./lenient_descriptors.ts";
 import {
   answerStandard,
   firstConfigurationValue,
@@ -84,9 +85,9 @@ export class BusDevice implements QueueHost, StandardTarget {
     this.virtual = virtual;
     this.descriptors = virtual.descriptors;
     this.#place = place;
-    this.deviceDescriptor = readDeviceDescriptor(this.descriptors.device);
+    this.deviceDescriptor = lenientDeviceDescriptor(this.descriptors.device);
     this.configurations = this.descriptors.configurations
-      .map(readConfiguration).filter((c) => c !== undefined);
+      .flatMap((bytes) => parseConfigurations(bytes, 1));
     this.claims = new Claims(
       this.descriptors.kernelDrivers ?? {},
       (number) => this.alternateOf(number) !== undefined,

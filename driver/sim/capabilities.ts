@@ -4,15 +4,15 @@
  * @module
  */
 
+import {
+  BOS_DESCRIPTOR_BYTES,
+  DescriptorType,
+  parseCapabilities,
+} from "../descriptors.ts";
 import type { TransferOutcome, TransferRequest } from "../port.ts";
 import type { DeviceCapability } from "../usb.ts";
-import { DESCRIPTOR_TYPE, split } from "./descriptor_tree.ts";
 import { STANDARD_REQUEST } from "./standard_requests.ts";
 
-/** Bytes of the store's head: how long it is stands in it. */
-const HEAD_BYTES = 5;
-/** `bDescriptorType` of a device capability. USB 3.2, table 9-6. */
-const DEVICE_CAPABILITY = 16;
 /** Capability and request time limit; a descriptor is there at once or not at all. */
 const TIMEOUT_MS = 1_000;
 /** The most a control transfer takes; longer stores are cut. */
@@ -29,7 +29,7 @@ export async function readBinaryObjectStore(
         requestType: "standard",
         recipient: "device",
         request: STANDARD_REQUEST.getDescriptor,
-        value: DESCRIPTOR_TYPE.binaryObjectStore << 8,
+        value: DescriptorType.bos << 8,
         index: 0,
       },
       lengthBytes,
@@ -37,10 +37,11 @@ export async function readBinaryObjectStore(
     });
     return outcome.status === "completed" ? outcome.data : new Uint8Array();
   };
-  const [, type, low = 0, high = 0] = await read(HEAD_BYTES);
-  if (type !== DESCRIPTOR_TYPE.binaryObjectStore) return [];
+  const head = await read(BOS_DESCRIPTOR_BYTES);
+  const [, type, low = 0, high = 0] = head;
+  const isStore = head.length === BOS_DESCRIPTOR_BYTES &&
+    type === DescriptorType.bos;
+  if (!isStore) return [];
   const store = await read(Math.min(MAX_STORE_BYTES, low | high << 8));
-  return [...split(store.subarray(HEAD_BYTES))]
-    .filter((bytes) => bytes.length >= 3 && bytes[1] === DEVICE_CAPABILITY)
-    .map((bytes) => ({ capabilityType: bytes[2] ?? 0, bytes: bytes.slice() }));
+  return store.length < BOS_DESCRIPTOR_BYTES ? [] : parseCapabilities(store);
 }

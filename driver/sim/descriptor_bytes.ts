@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DESCRIPTOR_TYPE } from "./descriptor_tree.ts";
+import { DescriptorType } from "../descriptors.ts";
 
 /** Fields of a device descriptor; what is left out is 0, or as said. USB 2.0, table 9-8. */
 export interface DeviceFields {
@@ -32,7 +32,7 @@ export function deviceDescriptor(
 ): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(
     18,
-    DESCRIPTOR_TYPE.device,
+    DescriptorType.device,
     ...u16(fields.usbVersion ?? 0x0200),
     ...(fields.deviceClass ?? [0, 0, 0]),
     fields.maxPacketSize0 ?? 64,
@@ -67,7 +67,7 @@ export function configurationDescriptor(
   const bytes = new Uint8Array(lengthBytes);
   bytes.set([
     9,
-    DESCRIPTOR_TYPE.configuration,
+    DescriptorType.configuration,
     ...u16(lengthBytes),
     fields.interfaceCount,
     fields.value,
@@ -103,7 +103,7 @@ export function interfaceDescriptor(
 ): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(
     9,
-    DESCRIPTOR_TYPE.interface,
+    DescriptorType.interface,
     fields.number,
     fields.alternate ?? 0,
     fields.endpointCount,
@@ -131,7 +131,7 @@ export function endpointDescriptor(
   const attributes = { isochronous: 1, bulk: 2, interrupt: 3 }[fields.type];
   return Uint8Array.of(
     7,
-    DESCRIPTOR_TYPE.endpoint,
+    DescriptorType.endpoint,
     fields.address,
     attributes,
     ...u16(fields.packetSize),
@@ -145,7 +145,7 @@ export function companionDescriptor(
 ): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(
     6,
-    DESCRIPTOR_TYPE.superSpeedCompanion,
+    DescriptorType.superSpeedCompanion,
     0,
     0,
     ...u16(bytesPerInterval),

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { DESCRIPTOR_TYPE } from "./descriptor_tree.ts";
+import { DescriptorType } from "../descriptors.ts";
 import type { VirtualDescriptors } from "./virtual_device.ts";
 
 /** Ways to lie. */
@@ -85,8 +85,8 @@ function changeConfiguration(
   pick: Pick,
 ): Uint8Array<ArrayBuffer> {
   const any = offsetsOf(bytes).slice(1);
-  const interfaces = offsetsOf(bytes, DESCRIPTOR_TYPE.interface);
-  const endpoints = offsetsOf(bytes, DESCRIPTOR_TYPE.endpoint);
+  const interfaces = offsetsOf(bytes, DescriptorType.interface);
+  const endpoints = offsetsOf(bytes, DescriptorType.endpoint);
   const put = (
     offsets: readonly number[],
     field: number,

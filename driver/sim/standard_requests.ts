@@ -9,7 +9,7 @@ import {
   configurationValue,
   type DecodedSetup,
 } from "../usb.ts";
-import { DESCRIPTOR_TYPE } from "./descriptor_tree.ts";
+import { DescriptorType } from "../descriptors.ts";
 import { type ControlReply, STALL } from "./virtual_device.ts";
 import type { VirtualDescriptors } from "./virtual_device.ts";
 
@@ -167,17 +167,17 @@ function descriptor(
   const type = setup.value >> 8;
   const index = setup.value & 0xff;
   switch (type) {
-    case DESCRIPTOR_TYPE.device:
+    case DescriptorType.device:
       return descriptors.device;
-    case DESCRIPTOR_TYPE.configuration:
+    case DescriptorType.configuration:
       return descriptors.configurations[index] ?? STALL;
-    case DESCRIPTOR_TYPE.string:
+    case DescriptorType.string:
       return string(descriptors.strings, index, setup.index);
-    case DESCRIPTOR_TYPE.deviceQualifier:
+    case DescriptorType.deviceQualifier:
       return qualifier(descriptors);
-    case DESCRIPTOR_TYPE.otherSpeedConfiguration:
+    case DescriptorType.otherSpeedConfiguration:
       return otherSpeed(descriptors, index);
-    case DESCRIPTOR_TYPE.binaryObjectStore:
+    case DescriptorType.bos:
       return descriptors.bos ?? STALL;
     default:
       return STALL;
@@ -190,7 +190,7 @@ function string(
   language: number,
 ): ControlReply {
   if (index === 0) {
-    return Uint8Array.of(4, DESCRIPTOR_TYPE.string, ...u16(LANGUAGE_ID));
+    return Uint8Array.of(4, DescriptorType.string, ...u16(LANGUAGE_ID));
   }
   // Many hosts ask with language 0 first; devices answer, so this one does.
   const text = strings[index - 1];
@@ -201,7 +201,7 @@ function string(
   const bytes = new Uint8Array(2 + 2 * units);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, bytes.length);
-  view.setUint8(1, DESCRIPTOR_TYPE.string);
+  view.setUint8(1, DescriptorType.string);
   for (let at = 0; at < units; at++) {
     view.setUint16(2 + 2 * at, text.charCodeAt(at), true);
   }
@@ -214,7 +214,7 @@ function qualifier({ device, speed }: VirtualDescriptors): ControlReply {
   const bytes = new Uint8Array(10);
   bytes.set(device.subarray(0, 8));
   bytes[0] = bytes.length;
-  bytes[1] = DESCRIPTOR_TYPE.deviceQualifier;
+  bytes[1] = DescriptorType.deviceQualifier;
   bytes[8] = device[17] ?? 0;
   return bytes;
 }
@@ -226,7 +226,7 @@ function otherSpeed(
   const configuration = configurations[index];
   if (speed !== "high" || configuration === undefined) return STALL;
   const bytes = configuration.slice();
-  bytes[1] = DESCRIPTOR_TYPE.otherSpeedConfiguration;
+  bytes[1] = DescriptorType.otherSpeedConfiguration;
   return bytes;
 }
 
