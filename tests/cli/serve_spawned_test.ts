@@ -67,6 +67,9 @@ Deno.test({
       },
     );
     assertStringIncludes(JSON.stringify(await answer.json()), "DS0001");
+    const logs = await driverspace(["logs", "dmm", "--socket", socket]);
+    assertMatch(logs.out, /info +dmm +driver\.ready +Ready on/);
+    assertMatch(logs.out, /supervisor +driver\.state +dmm: starting → ready/);
     const second = await driverspace(["serve", `${folder.path}/lab.toml`]);
     assertEquals(second.code, 75);
     serving.signal("SIGTERM");

@@ -44,6 +44,8 @@ export interface CliIo {
   /** Text without a trailing newline gets none. */
   out(text: string): void;
   err(text: string): void;
+  /** Whether the reader of standard output went away; absent: it never does. */
+  readonly isOutputClosed?: () => boolean;
   /** Whether standard output is a terminal. */
   readonly isTerminal: boolean;
   /** Whether colours are wanted: a terminal, and no NO_COLOR. */

@@ -11,6 +11,7 @@ import { doctorCommand } from "./doctor_command.ts";
 import { driversCommand } from "./drivers_command.ts";
 import { explainCommand, permissionsCommand } from "./explain_command.ts";
 import { listCommand } from "./list_command.ts";
+import { logsCommand } from "./logs_command.ts";
 import { runCommand } from "./run_command.ts";
 import { serveCommand } from "./serve_command.ts";
 import { simulateCommand } from "./simulate_command.ts";
@@ -32,5 +33,6 @@ export const COMMANDS: readonly Command[] = [
   udevCommand,
   serveCommand,
   statusCommand,
+  logsCommand,
   unitCommand,
 ];

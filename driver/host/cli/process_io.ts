@@ -12,9 +12,11 @@ export function processIo(): CliIo {
   const isTerminal = Deno.stdout.isTerminal();
   // Asked first: the runtime forgets it once anybody listens to a signal.
   const staysAtHangUp = isHangUpIgnored();
+  let isOutputClosed = false;
   return {
-    out: (text) => writeAll(Deno.stdout, text),
-    err: (text) => writeAll(Deno.stderr, text),
+    out: (text) => isOutputClosed ||= !writeAll(Deno.stdout, text),
+    err: (text) => void writeAll(Deno.stderr, text),
+    isOutputClosed: () => isOutputClosed,
     isTerminal,
     hasColor: isTerminal && !Deno.noColor,
     columns: () => terminalColumns(isTerminal),
@@ -39,15 +41,17 @@ function terminalColumns(isTerminal: boolean): number {
   }
 }
 
-/** A reader that went away (`driverspace list | head`) is no failure of ours. */
-function writeAll(stream: typeof Deno.stdout, text: string): void {
+/** A reader that went away (`driverspace list | head`) is no failure of ours: then it gives false. */
+function writeAll(stream: typeof Deno.stdout, text: string): boolean {
   const bytes = new TextEncoder().encode(text);
   try {
     for (let done = 0; done < bytes.length;) {
       done += stream.writeSync(bytes.subarray(done));
     }
+    return true;
   } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
   }
 }
 

@@ -55,6 +55,35 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 const DAY_MS = 86_400_000;
 
+/**
+ * Reads a moment: `10m` or `3d` ago, or a date with a time, as `2026-07-30`,
+ * `2026-07-30T12:00` or as it stands in a log. Without a zone it is UTC, as
+ * logs are. Gives milliseconds of the wall clock.
+ *
+ * @throws {CliError} When it is neither.
+ */
+export function parseMoment(
+  text: string,
+  options: { readonly flag: string; readonly nowMs: number },
+): number {
+  const { flag, nowMs } = options;
+  const ago = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
+  const unitMs = { ...UNITS_MS, d: DAY_MS }[ago?.[2] ?? ""];
+  if (unitMs !== undefined) return nowMs - Number(ago?.[1]) * unitMs;
+  const date =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/
+      .exec(text);
+  const [, day = "", time = "00:00", zone = "Z"] = date ?? [];
+  const atMs = Date.parse(`${day}T${time}${zone}`);
+  if (!Number.isNaN(atMs)) return atMs;
+  throw new CliError(
+    EXIT.usage,
+    `Cannot use ${JSON.stringify(harmless(text, 40))} for --${flag}: ` +
+      "expected a time ago such as 10m, 2h or 3d, or a date such as " +
+      "2026-07-30 or 2026-07-30T12:00 (UTC)",
+  );
+}
+
 /** Columns as wide as their widest cell, two spaces apart; the last is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
