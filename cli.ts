@@ -110,6 +110,7 @@ function makeToolbox(): Toolbox {
     }],
     virtualDevices: DEVICES,
     driverProcessUrl: new URL("./ffi/driver_process.ts", import.meta.url).href,
+    safeStateUrl: new URL("./ffi/safe_state_process.ts", import.meta.url).href,
     launcherUrl: new URL("./ffi/linux/launcher_main.ts", import.meta.url).href,
     system: systemReader(),
     findLibrary,

@@ -35,10 +35,10 @@ const PARTS: readonly {
     mayImport: ["words", "loop", "class"],
   },
   {
-    // The body of a driver process, where libusb, loop and frames meet. Nothing
-    // imports it: hosts start it as a program.
+    // Programs that hold a device, where libusb, loop and frames meet. Nothing
+    // imports them: hosts start them.
     name: "process",
-    files: /^ffi\/driver_process\.ts$/,
+    files: /^ffi\/[a-z_]*process[a-z_]*\.ts$/,
     mayImport: ["words", "loop", "ffi", "linux", "policy", "host"],
   },
   {

@@ -69,7 +69,8 @@ export function decodeDriverConfig(argument: string | undefined): DriverConfig {
   return CONFIG(value, "configuration");
 }
 
-const CONFIG: Checker<DriverConfig> = shape({
+/** Checks a configuration that came from another process. */
+export const CONFIG: Checker<DriverConfig> = shape({
   instance: text(64),
   boot: text(64),
   mode: oneOf("direct", "sandboxed"),

@@ -12,6 +12,7 @@ import { UsbError } from "../errors.ts";
 import type { DeviceInfo, DevicePort, UsbPort } from "../port.ts";
 import type { Clock } from "../loop/clock.ts";
 import type { SessionEnd } from "../loop/end_reason.ts";
+import type { SafeStateResult } from "../loop/safe_state.ts";
 import { Session } from "../loop/session.ts";
 import type { Heartbeat } from "../loop/session_options.ts";
 import type { DriverConfig } from "./driver_config.ts";
@@ -23,6 +24,7 @@ import {
   reportsAndDrops,
 } from "./driver_words.ts";
 import { DRIVER_EXIT } from "./exit_class.ts";
+import { refusalReason, SESSION_REASONS } from "./exit_reasons.ts";
 import { FrameSender, type WriteBytes } from "./frame_sender.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { Log, type LoggedLine, type LogSink } from "./log.ts";
@@ -220,7 +222,7 @@ class DriverMain {
 
   #concluded(end: SessionEnd): number {
     this.#logStatistics("driver.statistics");
-    const reason = REASONS[end.class];
+    const reason = SESSION_REASONS[end.class];
     this.#log.write(
       reason === "clean" ? "info" : "error",
       "driver.ended",
@@ -233,7 +235,7 @@ class DriverMain {
         ...(end.error === undefined ? {} : { err: this.#errField(end) }),
       },
     );
-    return this.#exit(reason, end.message, end.error);
+    return this.#exit(reason, end, end.safeState.result);
   }
 
   #errField(end: SessionEnd): Json {
@@ -248,21 +250,25 @@ class DriverMain {
   /** Not even a session: no device, no right, no library, not confined. */
   #refused(error: unknown): number {
     const failure = failureOf(error);
-    const reason = error instanceof UsbError
-      ? REFUSALS[error.code] ?? "fault"
-      : "fault";
+    const reason = refusalReason(error);
     this.#log.write("error", "driver.refused", failure.message, {
       err: { class: reason, code: failure.code },
     });
-    return this.#exit(reason, failure.message, error);
+    const end = { message: failure.message, error };
+    return this.#exit(reason, end, "none");
   }
 
-  #exit(reason: ExitReason, message: string, error: unknown): number {
+  #exit(
+    reason: ExitReason,
+    { message, error }: Pick<SessionEnd, "message" | "error">,
+    safeState: SafeStateResult,
+  ): number {
     this.#send({
       type: "exit",
       reason,
       message: message.slice(0, 8_000),
       ...(error === undefined ? {} : { failure: failureOf(error) }),
+      safeState,
     });
     return DRIVER_EXIT[reason];
   }
@@ -373,19 +379,3 @@ class DriverMain {
     });
   }
 }
-
-const REASONS: Readonly<Record<SessionEnd["class"], ExitReason>> = {
-  "clean": "clean",
-  "device-gone": "deviceGone",
-  "config": "config",
-  "permission": "permission",
-  "fault": "fault",
-};
-
-const REFUSALS: Partial<Record<UsbError["code"], ExitReason>> = {
-  access: "permission",
-  noDevice: "deviceGone",
-  library: "config",
-  notFound: "config",
-  notSupported: "config",
-};

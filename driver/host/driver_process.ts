@@ -17,6 +17,7 @@ import {
   STOP_TIMEOUT_MS,
 } from "../limits.ts";
 import type { Clock, Timer } from "../loop/clock.ts";
+import type { SafeStateResult } from "../loop/safe_state.ts";
 import type { ClientProcess } from "./client_process.ts";
 import {
   classifyExit,
@@ -27,6 +28,7 @@ import {
 import { FrameSender } from "./frame_sender.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { parseRefusal } from "./sandbox_policy_failures.ts";
+import { readTail } from "./stream_tail.ts";
 import {
   decodeDriverFrame,
   type DriverFrame,
@@ -46,6 +48,8 @@ export interface DriverProcessEnd {
   /** One sentence. */
   readonly message: string;
   readonly failure: WireFailure | undefined;
+  /** What it says became of its device; `undefined` when it could not say. */
+  readonly safeState: SafeStateResult | undefined;
   /** Last of what it wrote to stderr, for diagnosis; may hold anything. */
   readonly stderrTail: string;
   readonly wasReady: boolean;
@@ -73,8 +77,6 @@ export type DriverProcessState = "starting" | "ready" | "stopping" | "ended";
 
 /** Commands waiting for their result; the driver's own lane holds fewer. */
 const CALLS_MAX = 256;
-/** Bytes of stderr kept. */
-const STDERR_BYTES_MAX = 16 * 1024;
 /** Beyond a command's own limit, before the host gives up on the answer. */
 const CALL_GRACE_MS = 2_000;
 
@@ -253,6 +255,7 @@ export class DriverProcess {
       message: this.#exit?.message ?? refusal?.message ??
         EXIT_SENTENCES[exitClass],
       failure: this.#exit?.failure,
+      safeState: this.#exit?.safeState,
       stderrTail,
       wasReady,
       readyMs: wasReady ? this.#options.clock.nowMs() - this.#readyAtMs : 0,
@@ -361,22 +364,4 @@ function callError(
   reason: string,
 ): UsbError {
   return new UsbError({ code, operation: `run ${command}`, reason });
-}
-
-async function readTail(
-  stream: ReadableStream<Uint8Array> | undefined,
-): Promise<string> {
-  if (stream === undefined) return "";
-  let tail = new Uint8Array();
-  try {
-    for await (const piece of stream) {
-      const both = new Uint8Array(tail.length + piece.length);
-      both.set(tail);
-      both.set(piece, tail.length);
-      tail = both.slice(-STDERR_BYTES_MAX);
-    }
-  } catch {
-    // What was read is what there is.
-  }
-  return new TextDecoder().decode(tail);
 }

@@ -24,6 +24,11 @@ import {
   type RestartHistory,
   type RestartPolicy,
 } from "./restart_policy.ts";
+import {
+  type MakeSafe,
+  safeAfter,
+  type SafeStateOutcome,
+} from "./safe_state_after_end.ts";
 import type { DriverFrame } from "./wire.ts";
 
 /** Where a driver is. Label values of metrics, so the set is closed. */
@@ -63,6 +68,10 @@ export interface RunnerOptions {
   >;
   /** Looks at each READY; a sentence refuses it. */
   readonly refusal?: DriverProcessOptions["refusal"];
+  /** Makes a device safe when its driver is dead. */
+  readonly makeSafe?: MakeSafe | undefined;
+  /** What became of the device after a driver that had it. */
+  readonly onSafeState?: (outcome: SafeStateOutcome) => void;
 }
 
 /** How it ended. */
@@ -91,11 +100,17 @@ const NEXT: Readonly<Record<RunnerState, readonly RunnerState[]>> = {
   "waiting-device": ["starting", "failed", "stopped"],
   "starting": ["ready", "stopping", "stopped", ...AFTER_END],
   "ready": ["stopping", ...AFTER_END],
-  "stopping": ["stopped", "failed"],
+  "stopping": ["stopped", ...AFTER_END],
   "backoff": ["starting", "waiting-device", "stopped"],
   "quarantined": ["starting", "waiting-device", "stopped"],
   "failed": [],
 };
+
+/** A process with the device it was started for. */
+interface Life {
+  readonly driver: DriverProcess;
+  readonly device: DeviceInfo;
+}
 
 /** Keeps one driver running. */
 export class DriverRunner {
@@ -175,9 +190,9 @@ export class DriverRunner {
 
   async #round(): Promise<RunnerOutcome | undefined> {
     if (this.#stopReason !== undefined) return this.#outcome("stopped");
-    let process: DriverProcess | undefined;
+    let life: Life | undefined;
     try {
-      process = await this.#start();
+      life = await this.#start();
     } catch (error) {
       if (this.#isHasty) throw error;
       // The node may not be ours yet: whoever sets its mode comes after it.
@@ -185,12 +200,15 @@ export class DriverRunner {
         error instanceof Error ? error.message : String(error),
       );
     }
-    if (process === undefined) {
+    if (life === undefined) {
       if (this.#stopReason !== undefined) return this.#outcome("stopped");
       return await this.#absent(undefined);
     }
-    const end = await this.#live(process);
-    if (this.#stopReason !== undefined) return this.#stopped(end);
+    const end = await this.#live(life.driver);
+    const wasStopped = this.#stopReason !== undefined;
+    await this.#makeSafe(end, life.device);
+    if (wasStopped) return this.#stopped(end);
+    if (this.#stopReason !== undefined) return this.#outcome("stopped");
     if (this.#isHasty) return this.#outcome("failed");
     return await this.#afterEnd(end);
   }
@@ -212,7 +230,7 @@ export class DriverRunner {
   }
 
   /** Finds the device and starts a process for it; `undefined` while there is none, or after a stop. */
-  async #start(): Promise<DriverProcess | undefined> {
+  async #start(): Promise<Life | undefined> {
     const { clock, find, spawn, process, refusal } = this.#options;
     const device = await find();
     if (device === undefined || this.#stopReason !== undefined) {
@@ -228,7 +246,7 @@ export class DriverRunner {
       onFrame: (frame) => this.#take(frame),
     });
     this.#watchDevice(driver, device);
-    return driver;
+    return { driver, device };
   }
 
   /** A driver that moves nothing does not see its device leave, so we look. */
@@ -271,6 +289,20 @@ export class DriverRunner {
     this.#lastEnd = end;
     this.#options.onEnd?.(end);
     return end;
+  }
+
+  /** Before anything else has the device, and before a person is told that all is over. */
+  async #makeSafe(end: DriverProcessEnd, device: DeviceInfo): Promise<void> {
+    const { makeSafe, onSafeState, clock } = this.#options;
+    if (makeSafe === undefined) return;
+    const outcome = await safeAfter(end, {
+      clock,
+      make: () => {
+        if (this.#state !== "stopping") this.#become("stopping", end.message);
+        return makeSafe(device);
+      },
+    });
+    if (outcome !== undefined) onSafeState?.(outcome);
   }
 
   #take(frame: DriverFrame): void {

@@ -11,6 +11,7 @@
 
 import type { Json, LogLevel } from "../driver.ts";
 import { MAX_FRAME_BYTES } from "../limits.ts";
+import type { SafeStateResult } from "../loop/safe_state.ts";
 import {
   anObject,
   type Checker,
@@ -141,6 +142,8 @@ export interface ExitFrame {
   readonly reason: ExitReason;
   readonly message: string;
   readonly failure?: WireFailure;
+  /** What became of its device; without it nobody vouches for the device. */
+  readonly safeState?: SafeStateResult;
 }
 
 /** Why a driver ends by itself. */
@@ -266,6 +269,13 @@ const failure: Checker<WireFailure> = shape({
   native: optional(integer),
 });
 
+/** Checks what a process says holds it. */
+export const SANDBOX: Checker<SandboxSummary> = shape({
+  mode: oneOf("direct", "sandboxed"),
+  layers: record(scalar),
+  report: optional(jsonObject),
+});
+
 const DRIVER_FRAMES: Table<DriverFrame> = {
   hello: shape({
     wire: oneOf(WIRE_VERSION),
@@ -282,11 +292,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
       serial: optional(text(256)),
       product: optional(text(256)),
     }),
-    sandbox: shape({
-      mode: oneOf("direct", "sandboxed"),
-      layers: record(scalar),
-      report: optional(jsonObject),
-    }),
+    sandbox: SANDBOX,
   }),
   state: shape({ state: text(64), cause: optional(text(8192)) }),
   event: shape({ sequence: count, event: text(64), data: jsonObject }),
@@ -322,6 +328,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
     ),
     message: text(8192),
     failure: optional(failure),
+    safeState: optional(oneOf("done", "failed", "impossible", "none")),
   }),
 };
 

@@ -134,6 +134,29 @@ export function record<T>(
   };
 }
 
+/** An array of at most `maxLength` values that all pass one check. */
+export function list<T>(
+  check: Checker<T>,
+  maxLength: number,
+): Checker<readonly T[]> {
+  return (value, where) => {
+    if (!Array.isArray(value) || value.length > maxLength) {
+      throw bad(where, `a list of at most ${maxLength}`);
+    }
+    return value.map((member, at) => check(member, `${where}[${at}]`));
+  };
+}
+
+/** A whole number from 0 up to `maximum`. */
+export function upTo(maximum: number): Checker<number> {
+  return (value, where) => {
+    const isInside = Number.isInteger(value) && (value as number) >= 0 &&
+      (value as number) <= maximum;
+    if (isInside) return value as number;
+    throw bad(where, `a whole number from 0 to ${maximum}`);
+  };
+}
+
 /** What an object is that passed a check for each member. */
 export type Shaped<Checks extends Readonly<Record<string, Checker<unknown>>>> =
   & {

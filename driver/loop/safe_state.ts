@@ -48,9 +48,10 @@ export interface SafeStateOptions {
 }
 
 /**
- * Performs the steps in order. One that fails does not keep the later ones from
- * being tried: half safe is better than not at all. Never throws for what the
- * device does.
+ * Performs the steps in order. One that fails, or takes all the time it is
+ * given, does not keep the later ones from being tried: half safe is better than
+ * not at all. So each has an equal share of the time that is left. Never throws
+ * for what the device does.
  */
 export async function performSafeState(
   device: DevicePort,
@@ -61,11 +62,12 @@ export async function performSafeState(
   const endMs = options.clock.nowMs() + options.timeoutMs;
   let stepsDone = 0;
   let reason: string | undefined;
-  for (const step of steps) {
+  for (const [index, step] of steps.entries()) {
     const leftMs = endMs - options.clock.nowMs();
+    const timeoutMs = Math.ceil(leftMs / (steps.length - index));
     const status = leftMs <= 0
       ? "timedOut"
-      : await performStep(device, step, { ...options, timeoutMs: leftMs });
+      : await performStep(device, step, { ...options, timeoutMs });
     if (status === "completed") stepsDone++;
     else reason ??= `${step.description}: ${status}`;
     if (status === "noDevice") {

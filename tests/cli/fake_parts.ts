@@ -75,6 +75,7 @@ export function fakeToolbox(parts: {
     drivers: [{ driver: METER_DRIVER, moduleUrl: "file:///usbtmc.ts" }],
     virtualDevices: [{ name: "multimeter", description: "A multimeter" }],
     driverProcessUrl: "file:///driver_process.ts",
+    safeStateUrl: "file:///safe_state_process.ts",
     launcherUrl: "file:///launcher_main.ts",
     system,
     findLibrary: () => ({ path: "/usr/lib/libusb.so", version: "1.0.30" }),

@@ -59,6 +59,7 @@ async function followsReplug(isDirect: boolean): Promise<void> {
   const toolbox = fakeToolbox({
     tools: {
       driverProcessUrl: new URL("../../ffi/driver_process.ts", BASE).href,
+      safeStateUrl: new URL("../../ffi/safe_state_process.ts", BASE).href,
       launcherUrl: new URL("../../ffi/linux/launcher_main.ts", BASE).href,
       findLibrary: () => library,
       startBus: (_names, transport) => running(bus, transport),

@@ -30,6 +30,14 @@ export function beat(sequence: number, reports = 0): DriverFrame {
   };
 }
 
+/** Last words of a driver that stopped in order. */
+export const STOPPED: DriverFrame = {
+  type: "exit",
+  reason: "clean",
+  message: "Stopped as asked",
+  safeState: "done",
+};
+
 /** What a process can be told from a test. */
 export class FakeProcess implements ClientProcess {
   readonly pid = 4711;
@@ -77,6 +85,12 @@ export class FakeProcess implements ClientProcess {
   /** Says something on stderr. */
   complain(text: string): void {
     this.#err?.enqueue(new TextEncoder().encode(text));
+  }
+
+  /** Ends it as a driver that was told to stop. */
+  stop(): void {
+    this.say(STOPPED);
+    this.end(0);
   }
 
   /** Ends the process. */

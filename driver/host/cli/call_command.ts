@@ -7,9 +7,16 @@
 import type { Json } from "../../driver.ts";
 import { UsbError } from "../../errors.ts";
 import { COMMAND_TIMEOUT_MS } from "../../limits.ts";
-import { CommandFailure, DriverProcess } from "../driver_process.ts";
+import type { DeviceInfo } from "../../port.ts";
+import {
+  CommandFailure,
+  DriverProcess,
+  type DriverProcessEnd,
+} from "../driver_process.ts";
 import type { DriverManifest } from "../manifest.ts";
 import { parseParameters } from "../parameters.ts";
+import { safeAfter } from "../safe_state_after_end.ts";
+import { describeSafeState } from "../safe_state_frame.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { describeCommand } from "./drivers_command.ts";
 import {
@@ -28,7 +35,7 @@ import {
   planRun,
   startLimit,
 } from "./run_plan.ts";
-import { startRun } from "./run_start.ts";
+import { type StartedRun, startRun } from "./run_start.ts";
 import { suggestion } from "./suggest.ts";
 import { harmless, harmlessLines, parseDuration } from "./text.ts";
 
@@ -80,7 +87,7 @@ async function call(given: CommandCall): Promise<ExitCode> {
 async function ask(given: CommandCall, request: Request): Promise<Json> {
   const { io, toolbox } = given;
   const plan = await planRun(given, { takesSuggestions: false });
-  await using started = await startRun(plan, toolbox);
+  await using started = await startRun(plan, toolbox, { clock: io.clock });
   const device = await started.find();
   if (device === undefined) throw absentError(plan.choice);
   const driver = new DriverProcess(await started.spawn(device), {
@@ -97,9 +104,26 @@ async function ask(given: CommandCall, request: Request): Promise<Json> {
     return await carryOut(driver, request);
   } finally {
     driver.stop("The call is done");
-    await driver.ended;
+    await leaveSafe(await driver.ended, { given, started, device });
     ignoreSignals();
   }
+}
+
+/** A driver that died with a command leaves its device as it was. */
+async function leaveSafe(
+  end: DriverProcessEnd,
+  parts: {
+    readonly given: CommandCall;
+    readonly started: StartedRun;
+    readonly device: DeviceInfo;
+  },
+): Promise<void> {
+  const { given: { io }, started: { makeSafe }, device } = parts;
+  if (makeSafe === undefined) return;
+  const { clock } = io;
+  const outcome = await safeAfter(end, { clock, make: () => makeSafe(device) });
+  if (outcome?.result !== "failed") return;
+  io.err(`Safe state ${harmless(describeSafeState(outcome), 2_000)}\n`);
 }
 
 async function carryOut(

@@ -91,6 +91,7 @@ async function follow(call: CommandCall): Promise<ExitCode> {
   const status = new RunStatus(name);
   const output = runOutput(io, status, { isJson: call.has("json") });
   await using started = await startRun(plan, call.toolbox, {
+    clock: io.clock,
     allowExcess: call.has("allow-excess-permissions"),
     ...(logLevel === undefined ? {} : { logLevel }),
   });
@@ -135,6 +136,11 @@ function makeRunner(parts: RunnerParts): DriverRunner {
     },
     spawn: (device) => started.spawn(device),
     refusal: (ready) => started.refusal(ready),
+    makeSafe: started.makeSafe,
+    onSafeState: (outcome) => {
+      log.safeState(outcome);
+      output.safeState(outcome);
+    },
     isPatient: call.has("wait"),
     process: startLimit(plan),
     onState: (state, cause) => {

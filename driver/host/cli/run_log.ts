@@ -14,6 +14,8 @@ import type { RunnerState } from "../driver_runner.ts";
 import { deviceIds } from "../driver_words.ts";
 import { Log } from "../log.ts";
 import { FileSink } from "../log_sink.ts";
+import type { SafeStateOutcome } from "../safe_state_after_end.ts";
+import { describeSafeState } from "../safe_state_frame.ts";
 import type { RunPlan } from "./run_plan.ts";
 import { bootId } from "./run_start.ts";
 
@@ -23,6 +25,7 @@ export interface RunLog extends Disposable {
   device(device: DeviceInfo): void;
   state(state: RunnerState, cause: string | undefined): void;
   end(end: DriverProcessEnd): void;
+  safeState(outcome: SafeStateOutcome): void;
 }
 
 /** Opens the host's end of a plan's log. Each line is one append, so two writers do not mix. */
@@ -60,6 +63,15 @@ export function openRunLog(plan: RunPlan, clock: Clock): RunLog {
             ? {}
             : { err: { class: exitClass, code: failure.code } }),
         },
+      );
+    },
+    safeState: (outcome) => {
+      const { result, by, reason } = outcome;
+      log.record(
+        result === "failed" ? "error" : "info",
+        "host.safe_state",
+        `Safe state: ${describeSafeState(outcome)}`,
+        { result, by, ...(reason === undefined ? {} : { reason }) },
       );
     },
     [Symbol.dispose]: () => {

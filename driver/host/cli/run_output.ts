@@ -8,6 +8,8 @@
 import type { Timer } from "../../loop/clock.ts";
 import type { DriverProcessEnd } from "../driver_process.ts";
 import type { RunnerState } from "../driver_runner.ts";
+import type { SafeStateOutcome } from "../safe_state_after_end.ts";
+import { describeSafeState } from "../safe_state_frame.ts";
 import type { DriverFrame } from "../wire.ts";
 import { UsbError } from "../../errors.ts";
 import type { CliIo } from "./command.ts";
@@ -29,6 +31,7 @@ export interface RunOutput {
   frame(frame: DriverFrame): void;
   state(state: RunnerState, cause: string | undefined): void;
   end(end: DriverProcessEnd): void;
+  safeState(outcome: SafeStateOutcome): void;
   /** Shows what is still to show, and leaves the terminal as it should be. */
   close(): void;
 }
@@ -77,6 +80,12 @@ class TerminalOutput implements RunOutput {
     if (end.exitClass === "clean") return;
     this.say(`The driver ended: ${harmless(end.message, 2_000)}`);
     this.#soon();
+  }
+
+  safeState(outcome: SafeStateOutcome): void {
+    // What a driver did in order is no news.
+    if (outcome.by === "driver" && outcome.result === "done") return;
+    this.say(`Safe state: ${harmless(describeSafeState(outcome), 2_000)}`);
   }
 
   close(): void {
@@ -162,6 +171,12 @@ class LineOutput implements RunOutput {
   }
 
   end(): void {}
+
+  safeState(outcome: SafeStateOutcome): void {
+    // What a driver did in order is no news.
+    if (outcome.by === "driver" && outcome.result === "done") return;
+    this.#line(`safe state ${harmless(describeSafeState(outcome), 2_000)}`);
+  }
 
   close(): void {
     this.#line(summaryText(this.#status));
@@ -280,6 +295,15 @@ class JsonOutput implements RunOutput {
       code: end.code,
       signal: end.signal ?? null,
       message: end.message,
+    });
+  }
+
+  safeState({ result, by, reason }: SafeStateOutcome): void {
+    this.#print({
+      type: "safe_state",
+      result,
+      by,
+      ...(reason === undefined ? {} : { reason }),
     });
   }
 

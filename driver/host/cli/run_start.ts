@@ -6,6 +6,7 @@
  */
 
 import { UsbError } from "../../errors.ts";
+import type { Clock } from "../../loop/clock.ts";
 import { deviceLabel } from "../../match.ts";
 import type { DeviceInfo, UsbPort } from "../../port.ts";
 import { formatIds } from "../../usb.ts";
@@ -13,12 +14,18 @@ import { type ClientProcess, spawnClient } from "../client_process.ts";
 import type { DriverConfig } from "../driver_config.ts";
 import { deviceIds } from "../driver_words.ts";
 import { accessProblem } from "../node_access.ts";
+import type { MakeSafe } from "../safe_state_after_end.ts";
+import { type FollowOptions, followSafeState } from "../safe_state_process.ts";
+import { checkSafeState } from "../safe_state_order.ts";
+import { systemClock } from "../system_clock.ts";
 import type { ReadyFrame } from "../wire.ts";
+import { WireError } from "../wire_check.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { pickDevice, type RunPlan } from "./run_plan.ts";
 import {
   busEnvironment,
   directWay,
+  type DriverCommandLine,
   sandboxedWay,
   type Way,
 } from "./run_ways.ts";
@@ -33,6 +40,8 @@ export interface StartedRun extends AsyncDisposable {
   readonly options: RunPlan["options"];
   find(): Promise<DeviceInfo | undefined>;
   spawn(device: DeviceInfo): Promise<ClientProcess>;
+  /** Makes a device safe when its driver is dead; `undefined` for a driver that declares no safe state. */
+  readonly makeSafe: MakeSafe | undefined;
   /** Why a READY does not count, if so. */
   refusal(ready: ReadyFrame): string | undefined;
 }
@@ -41,6 +50,10 @@ export interface StartedRun extends AsyncDisposable {
 export interface StartOptions {
   readonly allowExcess?: boolean;
   readonly logLevel?: DriverConfig["logLevel"];
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** For tests. Default SAFE_STATE_TIMEOUT_MS. */
+  readonly safeStateTimeoutMs?: number;
 }
 
 /**
@@ -62,20 +75,31 @@ export async function startRun(
   try {
     const way = await chooseWay(plan, toolbox, source);
     const isDirect = way.kind === "direct";
+    const begin = (line: DriverCommandLine): Promise<ClientProcess> =>
+      bus === undefined
+        ? Promise.resolve(spawnClient(line.line, line))
+        : bus.spawn(line.line, { ...line, env: busEnvironment() });
+    const configOf = (device: DeviceInfo): DriverConfig =>
+      configFor({ plan, device, library, options, isDirect });
     return {
       confinement: [source.note, way.note].filter(Boolean).join("; "),
       isDirect,
       options: plan.options,
       find: async () => pickDevice(plan, await (bus ?? port)?.devices() ?? []),
       spawn: (device) => {
-        const config = configFor({ plan, device, library, options, isDirect });
-        const command = way.command(config, device);
+        const command = way.command(configOf(device), device);
         checkAccess(plan, device, toolbox);
-        return bus === undefined
-          ? Promise.resolve(spawnClient(command.line, command))
-          : bus.spawn(command.line, { ...command, env: busEnvironment() });
+        return begin(command);
       },
-      refusal: (ready) => way.refusal(ready),
+      makeSafe: safetyOf(plan, {
+        begin: (device) => begin(way.safeState(configOf(device), device)),
+        clock: options.clock ?? systemClock(),
+        refusal: (sandbox) => way.refusal(sandbox),
+        ...(options.safeStateTimeoutMs === undefined
+          ? {}
+          : { timeoutMs: options.safeStateTimeoutMs }),
+      }),
+      refusal: ({ sandbox }) => way.refusal(sandbox),
       [Symbol.asyncDispose]: async () => {
         await way.giveBack();
         await bus?.[Symbol.asyncDispose]();
@@ -86,6 +110,32 @@ export async function startRun(
     await bus?.[Symbol.asyncDispose]();
     await port?.close();
     throw error;
+  }
+}
+
+/**
+ * How a driver's devices are made safe when it is dead.
+ *
+ * @throws {CliError} `config` when what the driver declares cannot be performed.
+ */
+function safetyOf(
+  { driver: { manifest } }: RunPlan,
+  parts: Omit<FollowOptions, "steps"> & {
+    readonly begin: (device: DeviceInfo) => Promise<ClientProcess>;
+  },
+): MakeSafe | undefined {
+  const { begin, ...options } = parts;
+  try {
+    const { length } = checkSafeState(manifest.safeState);
+    if (length === 0) return undefined;
+    return async (device) =>
+      await followSafeState(await begin(device), { ...options, steps: length });
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new CliError(
+      EXIT.config,
+      `Cannot run ${manifest.name}: what it declares as its safe state cannot be performed. ${error.message}`,
+    );
   }
 }
 

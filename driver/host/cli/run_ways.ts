@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assert } from "../../assert.ts";
 import { START_TIMEOUT_MS } from "../../limits.ts";
 import type { DeviceInfo } from "../../port.ts";
 import {
@@ -18,9 +19,15 @@ import {
   directCommand,
   driverProgramUrl,
   policyOf,
+  type SandboxedStart,
 } from "../driver_command.ts";
 import type { DriverConfig } from "../driver_config.ts";
 import { cacheFolder } from "../own_folders.ts";
+import {
+  directSafeStateCommand,
+  orderFor,
+  safeStatePolicy,
+} from "../safe_state_command.ts";
 import type { SandboxPolicy } from "../sandbox_policy.ts";
 import {
   buildLauncherCommand,
@@ -31,7 +38,7 @@ import {
   reportShortfall,
   type SandboxReport,
 } from "../sandbox_policy_report.ts";
-import type { ReadyFrame } from "../wire.ts";
+import type { SandboxSummary } from "../wire.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import type { RunPlan } from "./run_plan.ts";
 import type { Toolbox } from "./toolbox.ts";
@@ -49,8 +56,10 @@ export interface Way {
   /** For people. */
   readonly note: string;
   command(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
-  /** Why a READY does not count: less is in force than the policy demands. */
-  refusal(ready: ReadyFrame): string | undefined;
+  /** The process that makes the device safe when the driver is dead. */
+  safeState(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
+  /** Why a process does not count: less holds it than the policy demands. */
+  refusal(sandbox: SandboxSummary): string | undefined;
   /** Gives interfaces back to their kernel drivers, where a driver could not. */
   giveBack(): Promise<void>;
 }
@@ -71,6 +80,15 @@ export function directWay(plan: RunPlan, toolbox: Toolbox): Way {
         programUrl,
         config,
         ...(configPath === undefined ? {} : { configPath }),
+      }),
+      stdio: "piped",
+      env: directEnvironment(),
+    }),
+    safeState: (config) => ({
+      line: directSafeStateCommand({
+        denoPath: Deno.execPath(),
+        programUrl: toolbox.safeStateUrl,
+        order: orderFor(plan.driver.manifest, config),
       }),
       stdio: "piped",
       env: directEnvironment(),
@@ -96,24 +114,37 @@ export async function sandboxedWay(
     launcherPath: bundles.launcherPath,
   };
   const isReal = plan.choice.kind === "device";
+  const startOf = (
+    bundlePath: string,
+    config: DriverConfig,
+    device: DeviceInfo,
+  ): SandboxedStart => ({
+    manifest: plan.driver.manifest,
+    device,
+    config,
+    bundlePath,
+    logPath: plan.logPath,
+    profile: plan.profile,
+    ...(isReal ? { parentProcessId: Deno.pid } : {}),
+  });
+  const lineOf = (policy: SandboxPolicy): DriverCommandLine => {
+    const { command, args, env } = buildLauncherCommand(policy, host);
+    return { line: [command, ...args], stdio: "piped", env };
+  };
   let policy: SandboxPolicy | undefined;
   return {
     kind: "sandboxed",
     note: `sandbox profile ${plan.profile}: one device, one log`,
     command: (config, device) => {
-      policy = policyOf({
-        manifest: plan.driver.manifest,
-        device,
-        config,
-        bundlePath: bundles.driverPath,
-        logPath: plan.logPath,
-        profile: plan.profile,
-        ...(isReal ? { parentProcessId: Deno.pid } : {}),
-      });
-      const { command, args, env } = buildLauncherCommand(policy, host);
-      return { line: [command, ...args], stdio: "piped", env };
+      policy = policyOf(startOf(bundles.driverPath, config, device));
+      return lineOf(policy);
     },
-    refusal: (ready) => shortfall(policy, ready),
+    safeState: (config, device) => {
+      const { safeStatePath } = bundles;
+      assert(safeStatePath !== undefined, "Its driver declares a safe state");
+      return lineOf(safeStatePolicy(startOf(safeStatePath, config, device)));
+    },
+    refusal: (sandbox) => shortfall(policy, sandbox),
     giveBack: async () => {
       if (isReal && policy?.kernelDriver === "detach") {
         await giveBack(policy, {
@@ -154,6 +185,8 @@ function directEnvironment(): Record<string, string> {
 
 interface Bundles {
   readonly driverPath: string;
+  /** `undefined` for a driver that declares no safe state. */
+  readonly safeStatePath: string | undefined;
   readonly launcherPath: string;
 }
 
@@ -161,18 +194,25 @@ async function makeBundles(plan: RunPlan, toolbox: Toolbox): Promise<Bundles> {
   const { bundles } = toolbox;
   const ready = bundles?.driverPaths[plan.driver.manifest.name];
   if (bundles !== undefined && ready !== undefined) {
-    return { driverPath: ready, launcherPath: bundles.launcherPath };
+    const { launcherPath, safeStatePath } = bundles;
+    return { driverPath: ready, safeStatePath, launcherPath };
   }
   const options = { cacheFolder: cacheFolder() };
+  const hasSafeState = plan.driver.manifest.safeState.length > 0;
   try {
-    const [driver, launcher] = await Promise.all([
+    const [driver, safeState, launcher] = await Promise.all([
       bundleDriver({
         driverUrl: plan.driver.moduleUrl,
         processUrl: toolbox.driverProcessUrl,
       }, options),
+      hasSafeState ? bundleModule(toolbox.safeStateUrl, options) : undefined,
       bundleModule(toolbox.launcherUrl, options),
     ]);
-    return { driverPath: driver.path, launcherPath: launcher.path };
+    return {
+      driverPath: driver.path,
+      safeStatePath: safeState?.path,
+      launcherPath: launcher.path,
+    };
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     // A driver that cannot be confined is its author's affair, not this machine's.
@@ -186,10 +226,9 @@ async function makeBundles(plan: RunPlan, toolbox: Toolbox): Promise<Bundles> {
 
 function shortfall(
   policy: SandboxPolicy | undefined,
-  ready: ReadyFrame,
+  { mode, report }: SandboxSummary,
 ): string | undefined {
   if (policy === undefined) return "No policy was demanded";
-  const { mode, report } = ready.sandbox;
   if (mode !== "sandboxed" || !isReport(report)) {
     return "The driver does not say how it is confined";
   }

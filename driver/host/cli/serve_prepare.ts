@@ -62,7 +62,7 @@ export async function prepareEntry(
   const started = await startRun(
     plan,
     toolbox,
-    logLevel === undefined ? {} : { logLevel },
+    { clock: io.clock, ...(logLevel === undefined ? {} : { logLevel }) },
   );
   const rotation = keepRotated(plan.logPath, { clock: io.clock });
   return {
@@ -70,6 +70,7 @@ export async function prepareEntry(
     logPath: plan.logPath,
     ...(choice.kind === "virtual" ? { devices: () => devicesOf(started) } : {}),
     spawn: (device) => spawn(started, device),
+    makeSafe: started.makeSafe,
     refusal: (ready) => started.refusal(ready),
     dispose: async () => {
       rotation.stop();

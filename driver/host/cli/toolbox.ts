@@ -63,6 +63,8 @@ export interface SandboxFacts {
 /** Paths of programs that stand alone. */
 export interface BundledPrograms {
   readonly launcherPath: string;
+  /** What makes a device safe when its driver is dead. */
+  readonly safeStatePath: string;
   /** A driver with its process around it, by the driver's name. */
   readonly driverPaths: Readonly<Record<string, string>>;
 }
@@ -75,6 +77,8 @@ export interface Toolbox {
   readonly virtualDevices: readonly VirtualDeviceKind[];
   /** URL of the module that exports `serveDriver`, the body of a driver process. */
   readonly driverProcessUrl: string;
+  /** URL of the main module of the process that makes a device safe. */
+  readonly safeStateUrl: string;
   /** URL of the launcher's main module. */
   readonly launcherUrl: string;
   /** Programs made into one file ahead, where there are no sources to make them from. */

@@ -76,7 +76,7 @@ export class DriverMetrics {
     this.#observe("driver_recovery_seconds", durationMs / 1_000);
   }
 
-  /** The supervisor performed the safe state. */
+  /** The safe state was performed, by the driver or for it. */
   safeState(result: SafeStateResult): void {
     if (result !== "none") this.#add("safe_state_total", { result });
   }

@@ -18,6 +18,7 @@ export function endOfSpawn(error: unknown): DriverProcessEnd {
     signal: undefined,
     message: error instanceof Error ? error.message : String(error),
     failure: undefined,
+    safeState: undefined,
     stderrTail: "",
     wasReady: false,
     readyMs: 0,

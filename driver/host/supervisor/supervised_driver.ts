@@ -20,20 +20,22 @@ import {
   NO_FAILURES,
   type RestartHistory,
 } from "../restart_policy.ts";
+import { safeAfter } from "../safe_state_after_end.ts";
 import type { DriverFrame } from "../wire.ts";
 import { CommandQueue } from "./command_queue.ts";
+import { DeviceMemory } from "./device_memory.ts";
 import type { DriverState } from "./driver_states.ts";
 import { EndRecord } from "./end_record.ts";
 import { describeSeveral } from "./identity.ts";
 import { LastValues } from "./last_values.ts";
-import { makeSafeWithin, needsSafeState } from "./safe_state_after_end.ts";
 import { endOfSpawn, watchKill } from "./spawned.ts";
 import { StateRecord } from "./state_record.ts";
 import {
   canQueueIn,
   degradedBy,
+  DEVICE_GONE,
   type DriverStatus,
-  NODE_SETTLE_MS,
+  retryAdvice,
   type SupervisedDriverOptions,
   UNKILLABLE_MS,
 } from "./supervised_driver_words.ts";
@@ -53,8 +55,7 @@ export class SupervisedDriver {
   #history: RestartHistory;
   #attempt: { readonly timer: Timer; readonly dueMs: number } | undefined;
   #killWatch: Timer | undefined;
-  #sighted: { readonly id: string; readonly atMs: number } | undefined;
-  #goneId: string | undefined;
+  readonly #memory = new DeviceMemory();
   readonly #ends: EndRecord;
   #endedAtMs: number | undefined;
   #beatAtMs: number | undefined;
@@ -150,7 +151,7 @@ export class SupervisedDriver {
         code: "state",
         operation: `run ${command}`,
         reason: `the driver is ${this.state}`,
-        advice: this.#retryAdvice(),
+        advice: retryAdvice(this.#nextAttemptMs),
       }),
     );
   }
@@ -172,9 +173,7 @@ export class SupervisedDriver {
       pid: this.#process?.pid,
       starts: this.#starts,
       failures: this.#history.failures,
-      nextAttemptMs: this.#attempt === undefined
-        ? undefined
-        : Math.max(0, this.#attempt.dueMs - nowMs),
+      nextAttemptMs: this.#nextAttemptMs,
       beat,
       beatAgeMs: this.#beatAtMs === undefined
         ? undefined
@@ -188,10 +187,9 @@ export class SupervisedDriver {
     };
   }
 
-  #retryAdvice(): string {
-    if (this.#attempt === undefined) return "Try again when it is ready";
-    const leftMs = this.#attempt.dueMs - this.#options.clock.nowMs();
-    return `The next attempt is in ${Math.max(0, Math.ceil(leftMs))} ms`;
+  get #nextAttemptMs(): number | undefined {
+    if (this.#attempt === undefined) return undefined;
+    return Math.max(0, this.#attempt.dueMs - this.#options.clock.nowMs());
   }
 
   #identify(): ReturnType<SupervisedDriverOptions["identify"]> {
@@ -221,9 +219,7 @@ export class SupervisedDriver {
   #launch(device: DeviceInfo): void {
     assert(this.#held === undefined, "A driver has one device at a time");
     this.#held = device;
-    if (this.#sighted?.id !== device.id) {
-      this.#sighted = { id: device.id, atMs: this.#options.clock.nowMs() };
-    }
+    this.#memory.sight(device, this.#options.clock.nowMs());
     this.#become("starting");
     void this.#live(device);
   }
@@ -244,6 +240,7 @@ export class SupervisedDriver {
     if (!this.#isWanted) process.stop(this.#stopReason);
     const end = await process.ended;
     this.#process = undefined;
+    this.#endedAtMs ??= clock.nowMs();
     this.#killWatch?.cancel();
     await this.#makeSafe(end, device);
     this.#conclude(end, device);
@@ -255,11 +252,9 @@ export class SupervisedDriver {
     }
     this.#killWatch?.cancel();
     this.#killWatch = this.#options.clock.setTimer(UNKILLABLE_MS, () => {
-      if (this.#process === undefined || this.state !== "stopping") return;
-      this.#become(
-        "unkillable",
-        `process ${this.#process.pid} does not end: it is stuck in the kernel`,
-      );
+      if (this.#process !== undefined) {
+        this.#stuck(`process ${this.#process.pid}`);
+      }
     });
   }
 
@@ -279,7 +274,7 @@ export class SupervisedDriver {
   #becameReady(device: DeviceInfo): void {
     const nowMs = this.#options.clock.nowMs();
     this.#beatAtMs = nowMs;
-    this.#goneId = undefined;
+    this.#memory.serves();
     this.#become("ready");
     if (this.#endedAtMs !== undefined) {
       this.#options.onRecovered?.(nowMs - this.#endedAtMs);
@@ -294,15 +289,27 @@ export class SupervisedDriver {
   }
 
   async #makeSafe(end: DriverProcessEnd, device: DeviceInfo): Promise<void> {
-    const { makeSafe, clock } = this.#options;
-    if (makeSafe === undefined || !needsSafeState(end)) return;
-    if (this.state === "starting" || this.state === "ready") {
-      this.#become("stopping", end.message);
-    }
-    this.#safeState = this.#isThere(device)
-      ? await makeSafeWithin(clock, () => makeSafe(device))
-      : "impossible";
-    this.#options.onSafeState?.(this.#safeState);
+    const makeSafe = this.#options.makeSafe?.();
+    if (makeSafe === undefined) return;
+    const outcome = await safeAfter(end, {
+      clock: this.#options.clock,
+      make: () => {
+        if (this.state === "starting" || this.state === "ready") {
+          this.#become("stopping", end.message);
+        }
+        return this.#isThere(device) ? makeSafe(device) : DEVICE_GONE;
+      },
+      onStuck: () => this.#stuck("the process that makes its device safe"),
+    });
+    if (outcome === undefined) return;
+    this.#safeState = outcome.result;
+    this.#options.onSafeState?.(outcome);
+  }
+
+  #stuck(what: string): void {
+    if (this.state !== "stopping") return;
+    const cause = `${what} does not end: it is stuck in the kernel`;
+    this.#become("unkillable", cause);
   }
 
   #conclude(end: DriverProcessEnd, device: DeviceInfo): void {
@@ -310,16 +317,26 @@ export class SupervisedDriver {
     this.#held = undefined;
     this.#ends.add(end);
     this.#options.onEnd?.(end);
-    if (!this.#isWanted) return this.#become("stopped", end.message);
+    if (!this.#isWanted) return this.#over(end);
     // Whoever waited for it to stop has waited long enough; somebody wants it again.
     this.#stopped.resolve();
-    if (end.exitClass === "clean") return this.#startedAgain(end);
-    if (this.#isNodeUnsettled(end)) return this.#awaitDevice(end.message);
-    this.#endedAtMs = clock.nowMs();
+    if (end.exitClass === "clean") {
+      this.#over(end);
+      return this.#consider();
+    }
+    const nowMs = clock.nowMs();
+    // A process that was stuck has no other way out of its state.
+    const isStuck = this.state === "unkillable";
+    if (!isStuck && this.#memory.isUnsettled(end, nowMs)) {
+      return this.#awaitDevice(end.message);
+    }
+    this.#endedAtMs ??= nowMs;
     const { decision, history } = decideRestart(policy, this.#history, {
       end: {
-        exitClass: this.#judged(end, device),
-        nowMs: clock.nowMs(),
+        exitClass: isStuck && end.exitClass === "device-gone"
+          ? "fault"
+          : this.#memory.judge(end.exitClass, device),
+        nowMs,
         healthyMs: end.readyMs,
       },
       random,
@@ -340,32 +357,9 @@ export class SupervisedDriver {
     }
   }
 
-  /** It was stopped, and wanted again before it was over. */
-  #startedAgain(end: DriverProcessEnd): void {
+  #over(end: DriverProcessEnd): void {
+    this.#endedAtMs = undefined;
     this.#become("stopped", end.message);
-    this.#consider();
-  }
-
-  /** Whoever gives the node its owner comes a moment after the node. */
-  #isNodeUnsettled(end: DriverProcessEnd): boolean {
-    const { exitClass, wasReady } = end;
-    if (exitClass !== "permission" || wasReady || this.#sighted === undefined) {
-      return false;
-    }
-    if (this.state !== "starting" && this.state !== "stopping") return false;
-    return this.#options.clock.nowMs() - this.#sighted.atMs < NODE_SETTLE_MS;
-  }
-
-  /** A device that is said to be gone twice and is still listed is not gone: that is a fault. */
-  #judged(
-    end: DriverProcessEnd,
-    device: DeviceInfo,
-  ): DriverProcessEnd["exitClass"] {
-    if (end.exitClass !== "device-gone") return end.exitClass;
-    const isRepeated = this.#goneId === device.id ||
-      this.state === "unkillable";
-    this.#goneId = device.id;
-    return isRepeated ? "fault" : "device-gone";
   }
 
   #pause(

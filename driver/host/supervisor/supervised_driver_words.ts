@@ -5,7 +5,10 @@
  */
 
 import type { Clock } from "../../loop/clock.ts";
-import type { SafeStateResult } from "../../loop/safe_state.ts";
+import type {
+  SafeStateReport,
+  SafeStateResult,
+} from "../../loop/safe_state.ts";
 import type { DeviceInfo } from "../../port.ts";
 import type { ClientProcess } from "../client_process.ts";
 import type {
@@ -14,6 +17,7 @@ import type {
 } from "../driver_process.ts";
 import type { ExitClass } from "../exit_class.ts";
 import type { RestartHistory, RestartPolicy } from "../restart_policy.ts";
+import type { MakeSafe, SafeStateOutcome } from "../safe_state_after_end.ts";
 import type { DriverFrame, HeartbeatFrame } from "../wire.ts";
 import type { DriverState, Transition } from "./driver_states.ts";
 import type { EndNote } from "./end_record.ts";
@@ -39,8 +43,11 @@ export interface SupervisedDriverOptions {
    * @throws {UsbError} `access`: no retry helps; `noDevice`: it left meanwhile.
    */
   readonly spawn: (device: DeviceInfo) => Promise<ClientProcess>;
-  /** Makes a device safe in a process of its own, when the driver's is dead. */
-  readonly makeSafe?: (device: DeviceInfo) => Promise<SafeStateResult>;
+  /**
+   * How to make a device safe when the driver's process is dead; asked at each
+   * end. `undefined`: the driver declares no safe state.
+   */
+  readonly makeSafe?: () => MakeSafe | undefined;
   /** Whether a command may be done twice without harm. */
   readonly isIdempotent?: (command: string) => boolean;
   /** Looks at each READY; a sentence refuses it. */
@@ -53,8 +60,9 @@ export interface SupervisedDriverOptions {
   readonly onTransition?: (transition: Transition) => void;
   readonly onFrame?: (frame: DriverFrame) => void;
   readonly onEnd?: (end: DriverProcessEnd) => void;
-  readonly onSafeState?: (result: SafeStateResult) => void;
-  /** From the end of a process to the next READY, in milliseconds. */
+  /** What became of the device after a driver that had it. */
+  readonly onSafeState?: (outcome: SafeStateOutcome) => void;
+  /** From the first end since it was ready to the next READY, in milliseconds. */
   readonly onRecovered?: (durationMs: number) => void;
   /** The cause of its state changed, not the state. */
   readonly onNotice?: (cause: string) => void;
@@ -78,7 +86,7 @@ export interface DriverStatus {
   readonly nextAttemptMs: number | undefined;
   readonly beat: HeartbeatFrame | undefined;
   readonly beatAgeMs: number | undefined;
-  /** Of the last time the supervisor performed it. */
+  /** Of the last time it was performed, by the driver or for it. */
   readonly safeState: SafeStateResult | undefined;
   /** The last ends of its processes, oldest first. */
   readonly ends: readonly EndNote[];
@@ -91,8 +99,13 @@ export interface DriverStatus {
 
 /** After SIGKILL a process is gone in milliseconds, unless it sits in the kernel. */
 export const UNKILLABLE_MS = 2_000;
-/** From a node's appearance until udev has given it its owner. */
-export const NODE_SETTLE_MS = 2_000;
+/** The report on a device that left before anything could be done for it. */
+export const DEVICE_GONE: Promise<SafeStateReport> = Promise.resolve({
+  result: "impossible",
+  stepsDone: 0,
+  steps: 0,
+  reason: "device gone",
+});
 /** A loop later than this serves, but not well. */
 const LAG_MS_MAX = 500;
 
@@ -100,6 +113,12 @@ const LAG_MS_MAX = 500;
 export function canQueueIn(state: DriverState): boolean {
   return state === "starting" || state === "stopping" ||
     state === "backoff" || state === "waiting-device";
+}
+
+/** When to try again what a driver that is away was asked for. */
+export function retryAdvice(nextAttemptMs: number | undefined): string {
+  if (nextAttemptMs === undefined) return "Try again when it is ready";
+  return `The next attempt is in ${Math.ceil(nextAttemptMs)} ms`;
 }
 
 /** Why a ready driver is not well, if so. */

@@ -16,6 +16,8 @@ import type { DriverProcessEnd } from "../driver_process.ts";
 import { DriverMetrics } from "../metrics/driver_metrics.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { NO_FAILURES, type RestartHistory } from "../restart_policy.ts";
+import type { SafeStateOutcome } from "../safe_state_after_end.ts";
+import { describeSafeState } from "../safe_state_frame.ts";
 import type { DriverFrame } from "../wire.ts";
 import type { DriverEntry } from "./configuration.ts";
 import type { Transition } from "./driver_states.ts";
@@ -201,22 +203,14 @@ export class SupervisedUnit {
       policy: entry.restart,
       identify: (devices) => this.#identify(devices),
       spawn: (device) => this.#known().spawn(device),
-      makeSafe: async (device) =>
-        await this.#known().makeSafe?.(device) ?? "none",
+      makeSafe: () => this.#prepared?.makeSafe,
       isIdempotent: (command) =>
         this.manifest?.commands[command]?.idempotent === true,
       refusal: (ready) => this.#prepared?.refusal?.(ready),
       onTransition: (transition) => this.#changed(transition),
       onFrame: (frame) => this.#take(frame),
       onEnd: (end) => this.#ended(end),
-      onSafeState: (result) => {
-        this.#metrics.safeState(result);
-        if (result === "none") return;
-        const level = result === "failed" ? "error" : "info";
-        this.#note(level, "driver.safe_state", `Safe state: ${result}`, {
-          result,
-        });
-      },
+      onSafeState: (outcome) => this.#madeSafe(outcome),
       onRecovered: (durationMs) => {
         this.#metrics.recovered(durationMs);
         const ms = Math.round(durationMs);
@@ -271,6 +265,22 @@ export class SupervisedUnit {
     if (frame.type !== "event") return;
     const { event, data, sequence } = frame;
     events.publish("driver.event", { event, sequence, data }, this.name);
+  }
+
+  #madeSafe(outcome: SafeStateOutcome): void {
+    const { result, by, steps, stepsDone, reason } = outcome;
+    this.#metrics.safeState(result);
+    this.#note(
+      result === "failed" ? "error" : "info",
+      "driver.safe_state",
+      `Safe state: ${describeSafeState(outcome)}`,
+      {
+        result,
+        by,
+        ...(by === "process" ? { steps, steps_done: stepsDone } : {}),
+        ...(reason === undefined ? {} : { reason }),
+      },
+    );
   }
 
   #ended(end: DriverProcessEnd): void {

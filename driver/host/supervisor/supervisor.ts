@@ -53,8 +53,8 @@ export interface SupervisorOptions {
 
 /** How often the bus is looked at: a device is bound again well within a second. */
 const LOOK_INTERVAL_MS = 250;
-/** A stop frame, a kill, and two seconds for what does not die. */
-const STOP_ALL_TIMEOUT_MS = 5_000;
+/** A stop frame, a kill, and the device made safe; below systemd's limit for all of it. */
+const STOP_ALL_TIMEOUT_MS = 8_000;
 /** Changes within it are written once. */
 const SAVE_DELAY_MS = 200;
 

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { SafeStateResult } from "../../loop/safe_state.ts";
 import type { DeviceInfo } from "../../port.ts";
 import type { ClientProcess } from "../client_process.ts";
 import type { DriverProcessOptions } from "../driver_process.ts";
 import type { Log } from "../log.ts";
 import type { DriverManifest } from "../manifest.ts";
+import type { MakeSafe } from "../safe_state_after_end.ts";
 
 /** Where a supervisor logs: its own file, never a driver's. */
 export type SupervisorLog = Pick<Log, "write" | "record">;
@@ -23,8 +23,8 @@ export interface PreparedDriver {
   readonly devices?: () => Promise<readonly DeviceInfo[]>;
   /** As `SupervisedDriverOptions.spawn`. */
   readonly spawn: (device: DeviceInfo) => Promise<ClientProcess>;
-  /** As `SupervisedDriverOptions.makeSafe`. */
-  readonly makeSafe?: (device: DeviceInfo) => Promise<SafeStateResult>;
+  /** `undefined`: it declares no safe state. */
+  readonly makeSafe?: MakeSafe | undefined;
   readonly refusal?: DriverProcessOptions["refusal"];
   /** Gives back what was prepared, a virtual bus for instance. */
   readonly dispose?: () => Promise<void>;

@@ -6,13 +6,20 @@ import { SupervisedDriver } from "../../../driver/host/supervisor/supervised_dri
 import type { SupervisedDriverOptions } from "../../../driver/host/supervisor/supervised_driver_words.ts";
 import type { HostFrame } from "../../../driver/host/wire.ts";
 import { VirtualClock } from "../../../driver/loop/clock.ts";
-import type { SafeStateResult } from "../../../driver/loop/safe_state.ts";
+import type { SafeStateReport } from "../../../driver/loop/safe_state.ts";
 import type { DeviceInfo } from "../../../driver/port.ts";
 import { assert, assertEquals } from "../../../driver/std.ts";
 import { fakeDevice } from "../../cli/fake_parts.ts";
 import { beat, FakeProcess, READY } from "../fake_process.ts";
 
 const LOOK_MS = 250;
+
+/** A device that was made safe. */
+export const MADE_SAFE: SafeStateReport = {
+  result: "done",
+  stepsDone: 1,
+  steps: 1,
+};
 
 /** A driver under supervision on a bus in the test's hands. */
 export class Bench {
@@ -22,7 +29,7 @@ export class Bench {
   readonly recoveredMs: number[] = [];
   devices: DeviceInfo[] = [fakeDevice()];
   spawnError: Error | undefined;
-  safeResult: Promise<SafeStateResult> = Promise.resolve("done");
+  safeReport: Promise<SafeStateReport> = Promise.resolve(MADE_SAFE);
   /** Processes that have not ended. */
   alive = 0;
   /** Whether the process does as it is told. */
@@ -42,9 +49,9 @@ export class Bench {
           driverMatch: [{ vendorId: 0x0957 }],
         }, devices),
       spawn: () => this.#spawn(),
-      makeSafe: () => {
+      makeSafe: () => () => {
         this.log.push("safe");
-        return this.safeResult;
+        return this.safeReport;
       },
       isIdempotent: (command) => command === "query",
       onTransition: ({ to }) => this.log.push(to),
@@ -73,7 +80,7 @@ export class Bench {
 
   #answer(process: FakeProcess, frame: HostFrame): void {
     if (!this.answers) return;
-    if (frame.type === "stop") process.end(0);
+    if (frame.type === "stop") process.stop();
     if (frame.type === "gone") process.end(69);
     if (frame.type === "command") {
       process.say({ type: "result", id: frame.id, value: frame.command });

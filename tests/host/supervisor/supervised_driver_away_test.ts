@@ -1,14 +1,21 @@
 import { UsbError } from "../../../driver/errors.ts";
-import { needsSafeState } from "../../../driver/host/supervisor/safe_state_after_end.ts";
+import {
+  type EndOfDriver,
+  needsSafeState,
+  type SafeStateOutcome,
+} from "../../../driver/host/safe_state_after_end.ts";
 import { Chance } from "../../../driver/loop/chance.ts";
-import type { SafeStateResult } from "../../../driver/loop/safe_state.ts";
-import { assertEquals, assertRejects } from "../../../driver/std.ts";
+import type { SafeStateReport } from "../../../driver/loop/safe_state.ts";
+import { assert, assertEquals, assertRejects } from "../../../driver/std.ts";
 import { fakeDevice } from "../../cli/fake_parts.ts";
 import { READY } from "../fake_process.ts";
-import { Bench } from "./driver_bench.ts";
+import { Bench, MADE_SAFE } from "./driver_bench.ts";
 
 Deno.test("The device is made safe after a crash, and not after the driver did so itself", async () => {
-  const crashed = new Bench();
+  const outcomes: SafeStateOutcome[] = [];
+  const onSafeState = (outcome: SafeStateOutcome): void =>
+    void outcomes.push(outcome);
+  const crashed = new Bench({ onSafeState });
   await crashed.start();
   await crashed.ready();
   await crashed.die(139, "SIGSEGV");
@@ -16,26 +23,89 @@ Deno.test("The device is made safe after a crash, and not after the driver did s
   assertEquals(crashed.driver.status().safeState, "done");
   await crashed.stop();
 
-  const failed = new Bench();
+  const failed = new Bench({ onSafeState });
   await failed.start();
   await failed.ready();
+  failed.process.say({
+    type: "exit",
+    reason: "fault",
+    message: "It threw",
+    safeState: "done",
+  });
   await failed.die(70);
   assertEquals(failed.log.includes("safe"), false);
+  assertEquals(failed.driver.status().safeState, "done");
   await failed.stop();
-
-  assertEquals(needsSafeState({ exitClass: "fault", code: 1 }), true);
-  assertEquals(needsSafeState({ exitClass: "config", code: 78 }), false);
+  assertEquals(outcomes.map(({ result, by }) => `${result} by ${by}`), [
+    "done by process",
+    // The one after it, told to stop.
+    "done by driver",
+    // The one that threw, and the one after it.
+    "done by driver",
+    "done by driver",
+  ]);
 });
 
-Deno.test("A safe state that fails or takes too long delays the restart and is told", async () => {
+Deno.test("Nobody vouches for a device but its driver, or a launcher that never gave it away", () => {
+  const end = (parts: Partial<EndOfDriver>): EndOfDriver => ({
+    exitClass: "fault",
+    safeState: undefined,
+    signal: undefined,
+    wasReady: true,
+    ...parts,
+  });
+  const unsafe: Partial<EndOfDriver>[] = [
+    { exitClass: "native-crash", signal: "SIGSEGV" },
+    { exitClass: "hang", signal: "SIGKILL" },
+    { exitClass: "sandbox-kill", signal: "SIGSYS" },
+    { exitClass: "out-of-memory", signal: "SIGTRAP" },
+    { exitClass: "start-crash", signal: "SIGSEGV", wasReady: false },
+    { exitClass: "protocol", signal: "SIGKILL" },
+    { exitClass: "killed", signal: "SIGKILL" },
+    // An unhandled rejection ends with the code of a fault and says no word.
+    { exitClass: "fault" },
+    // It could not do it in the time it has; a process has more.
+    { exitClass: "fault", safeState: "failed" },
+    { exitClass: "clean", safeState: "failed" },
+    // Its READY was refused: it had the device, and was killed.
+    { exitClass: "permission", signal: "SIGKILL", wasReady: false },
+    // Ctrl-C reached it while it configured the device.
+    { exitClass: "clean", signal: "SIGINT", wasReady: false },
+  ];
+  const safe: Partial<EndOfDriver>[] = [
+    { exitClass: "clean", safeState: "done" },
+    { exitClass: "fault", safeState: "done" },
+    { exitClass: "config", safeState: "none", wasReady: false },
+    { exitClass: "device-gone" },
+    { exitClass: "device-gone", safeState: "impossible" },
+    // A launcher refused: nobody had the device.
+    { exitClass: "permission", wasReady: false },
+    { exitClass: "config", wasReady: false },
+  ];
+  for (const parts of unsafe) {
+    assert(needsSafeState(end(parts)), JSON.stringify(parts));
+  }
+  for (const parts of safe) {
+    assert(!needsSafeState(end(parts)), JSON.stringify(parts));
+  }
+});
+
+Deno.test("A driver that declares no safe state is not kept waiting for one", async () => {
+  const bench = new Bench({ makeSafe: () => undefined });
+  await bench.start();
+  await bench.ready();
+  await bench.die(139, "SIGSEGV");
+  assertEquals(bench.driver.status().safeState, undefined);
+  assertEquals(bench.log.slice(-3), ["ready", "backoff", "starting"]);
+  await bench.stop();
+});
+
+Deno.test("A safe state that fails is told, and the driver is started again all the same", async () => {
   const bench = new Bench();
-  bench.safeResult = new Promise(() => {});
+  bench.safeReport = Promise.resolve({ ...MADE_SAFE, result: "failed" });
   await bench.start();
   await bench.ready();
   await bench.die(137, "SIGKILL");
-  assertEquals(bench.driver.state, "stopping");
-  await bench.clock.advance(5_000);
-  assertEquals(bench.driver.state, "starting");
   await bench.ready();
   assertEquals(
     bench.driver.status().degraded,
@@ -44,7 +114,7 @@ Deno.test("A safe state that fails or takes too long delays the restart and is t
   await bench.stop();
 
   const broken = new Bench({
-    makeSafe: () => Promise.reject(new Error("no process")),
+    makeSafe: () => () => Promise.reject(new Error("no process")),
   });
   await broken.start();
   await broken.ready();
@@ -53,15 +123,47 @@ Deno.test("A safe state that fails or takes too long delays the restart and is t
   await broken.stop();
 });
 
+Deno.test("No driver is started beside a process that makes its device safe, even one that never ends", async () => {
+  const bench = new Bench();
+  const report = Promise.withResolvers<SafeStateReport>();
+  bench.safeReport = report.promise;
+  await bench.start();
+  await bench.ready();
+  await bench.die(137, "SIGKILL");
+  assertEquals(bench.driver.state, "stopping");
+  await bench.pass(60_000);
+  assertEquals(bench.driver.state, "unkillable");
+  assertEquals(bench.processes.length, 1);
+  report.resolve({ ...MADE_SAFE, result: "failed" });
+  await bench.clock.advance(0);
+  assertEquals(bench.log.slice(-2), ["backoff", "starting"]);
+  await bench.stop();
+});
+
+Deno.test("The time a device takes to be made safe belongs to the recovery", async () => {
+  const bench = new Bench();
+  const report = Promise.withResolvers<SafeStateReport>();
+  bench.safeReport = report.promise;
+  await bench.start();
+  await bench.ready();
+  await bench.die(137, "SIGKILL");
+  await bench.clock.advance(300);
+  report.resolve(MADE_SAFE);
+  await bench.clock.advance(100);
+  await bench.ready();
+  assertEquals(bench.recoveredMs, [400]);
+  await bench.stop();
+});
+
 Deno.test("A stop during the safe state is heeded after it", async () => {
   const bench = new Bench();
-  const safe = Promise.withResolvers<SafeStateResult>();
-  bench.safeResult = safe.promise;
+  const safe = Promise.withResolvers<SafeStateReport>();
+  bench.safeReport = safe.promise;
   await bench.start();
   await bench.ready();
   await bench.die(137, "SIGKILL");
   const stopped = bench.driver.stop("test over");
-  safe.resolve("done");
+  safe.resolve(MADE_SAFE);
   await stopped;
   assertEquals(bench.processes.length, 1);
   assertEquals(bench.clock.pendingTimers, 0);

@@ -10,10 +10,10 @@ import {
 } from "../../../driver/host/supervisor/configuration.ts";
 import { EventRing } from "../../../driver/host/supervisor/event_ring.ts";
 import { Supervisor } from "../../../driver/host/supervisor/supervisor.ts";
-import type { SafeStateResult } from "../../../driver/loop/safe_state.ts";
 import { VirtualClock } from "../../../driver/loop/clock.ts";
 import type { DeviceInfo } from "../../../driver/port.ts";
 import { fakeDevice, METER_DRIVER } from "../../cli/fake_parts.ts";
+import { MADE_SAFE } from "./driver_bench.ts";
 import { beat, FakeProcess, READY } from "../fake_process.ts";
 
 /** A configuration of usbtmc drivers by name and serial number. */
@@ -77,7 +77,7 @@ export class SupervisorBench {
           spawn: (device: DeviceInfo) => this.#spawn(device),
           makeSafe: () => {
             this.safeStates++;
-            return Promise.resolve<SafeStateResult>("done");
+            return Promise.resolve(MADE_SAFE);
           },
         });
       },
@@ -102,7 +102,7 @@ export class SupervisorBench {
 
   #spawn(device: DeviceInfo): Promise<FakeProcess> {
     const process: FakeProcess = new FakeProcess((frame) => {
-      if (frame.type === "stop") process.end(0);
+      if (frame.type === "stop") process.stop();
       if (frame.type === "gone") process.end(69);
       if (frame.type !== "command") return;
       const { id, command, params } = frame;

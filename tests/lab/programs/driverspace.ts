@@ -19,9 +19,11 @@ const toolbox: Toolbox = {
   drivers: [{ driver: usbtmc, moduleUrl: "file:///usbtmc" }],
   virtualDevices: [],
   driverProcessUrl: "file:///none",
+  safeStateUrl: "file:///none",
   launcherUrl: "file:///none",
   bundles: {
     launcherPath: beside("launcher"),
+    safeStatePath: beside("safe_state"),
     driverPaths: { usbtmc: beside("usbtmc_driver") },
   },
   system: systemReader(),

@@ -1,0 +1,81 @@
+/**
+ * Whether a driver that ended left its device as it was, so that somebody else
+ * has to make it safe; and having that done before anything else is.
+ *
+ * @module
+ */
+
+import type { Clock } from "../loop/clock.ts";
+import type { SafeStateReport } from "../loop/safe_state.ts";
+import type { DeviceInfo } from "../port.ts";
+import type { DriverProcessEnd } from "./driver_process.ts";
+import { SAFE_STATE_TIMEOUT_MS } from "./safe_state_process.ts";
+
+/**
+ * Makes a device safe in a process of its own, and resolves when that process
+ * is gone: it bounds its own time.
+ */
+export type MakeSafe = (device: DeviceInfo) => Promise<SafeStateReport>;
+
+/** What became of a device after a driver, and who saw to it. */
+export interface SafeStateOutcome extends SafeStateReport {
+  /** The driver itself, or a process that was started for it. */
+  readonly by: "driver" | "process";
+}
+
+/** What is known of an end. */
+export type EndOfDriver = Pick<
+  DriverProcessEnd,
+  "exitClass" | "safeState" | "signal" | "wasReady"
+>;
+
+/** After the time limit and a SIGKILL: gone in milliseconds, unless it sits in the kernel. */
+const STUCK_AFTER_MS = SAFE_STATE_TIMEOUT_MS + 2_000;
+
+/**
+ * Whether nobody vouches for the device. What the driver says of itself counts:
+ * a captured one that lies has the device anyway.
+ */
+export function needsSafeState(end: EndOfDriver): boolean {
+  if (end.exitClass === "device-gone") return false;
+  if (end.safeState !== undefined) return end.safeState === "failed";
+  const isRefusal = end.exitClass === "permission" ||
+    end.exitClass === "config";
+  // A launcher refuses before the driver has the device.
+  return !isRefusal || end.wasReady || end.signal !== undefined;
+}
+
+/**
+ * What became of the device after an end; makes it safe if nobody did.
+ * `undefined` when there is nothing to tell: the driver never touched it.
+ */
+export async function safeAfter(
+  end: EndOfDriver,
+  options: {
+    readonly clock: Clock;
+    /** Begins to make it safe. */
+    readonly make: () => Promise<SafeStateReport>;
+    /** The process does not end, even killed. */
+    readonly onStuck?: () => void;
+  },
+): Promise<SafeStateOutcome | undefined> {
+  if (!needsSafeState(end)) return toldBy(end);
+  const { clock, make, onStuck = () => {} } = options;
+  const stuck = clock.setTimer(STUCK_AFTER_MS, onStuck);
+  try {
+    return { ...await make(), by: "process" };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ...NOTHING_DONE, result: "failed", reason, by: "process" };
+  } finally {
+    stuck.cancel();
+  }
+}
+
+/** What the driver's own word amounts to. */
+function toldBy({ safeState }: EndOfDriver): SafeStateOutcome | undefined {
+  if (safeState === undefined || safeState === "none") return undefined;
+  return { ...NOTHING_DONE, result: safeState, by: "driver" };
+}
+
+const NOTHING_DONE = { stepsDone: 0, steps: 0 } as const;

@@ -1,0 +1,166 @@
+/**
+ * How a process gets the one device it is for: from the launcher, or from
+ * libusb in direct mode. Afterwards it can open nothing more.
+ *
+ * @module
+ */
+
+import type { DeviceInfo, DevicePort, OpenOptions } from "../driver/port.ts";
+import { UsbError } from "../driver/errors.ts";
+import type { DriverConfig } from "../driver/host/driver_config.ts";
+import {
+  askRuntime,
+  checkDirectPermissions,
+} from "../driver/host/permissions.ts";
+import { LaunchRefused } from "../driver/host/sandbox_policy_failures.ts";
+import type {
+  LauncherReport,
+  SandboxReport,
+} from "../driver/host/sandbox_policy_report.ts";
+import type { StartClock } from "../driver/host/start_clock.ts";
+import type { SandboxSummary } from "../driver/host/wire.ts";
+import { LibusbPort } from "./libusb_port.ts";
+import type { Libc } from "./linux/libc.ts";
+import { DEVICE_DESCRIPTOR } from "./linux/seccomp.ts";
+import { enterStage2, verifyConfined } from "./linux/stage2.ts";
+
+/** What a process is told, and what its launcher told it. */
+export interface ProcessStart {
+  readonly config: DriverConfig;
+  /** `undefined`: no launcher started it. */
+  readonly report: LauncherReport | undefined;
+}
+
+/** The one device, open. */
+export interface HeldDevice {
+  readonly device: DevicePort;
+  readonly sandbox: SandboxSummary;
+  /** Component to version. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+const PERMISSIONS = [
+  "ffi",
+  "read",
+  "write",
+  "net",
+  "env",
+  "sys",
+  "run",
+  "import",
+] as const;
+
+/** Direct mode: asks the runtime first, lets libusb open the node, then gives up every permission. */
+export async function openDirect(
+  config: DriverConfig,
+  options: OpenOptions,
+): Promise<HeldDevice> {
+  checkPermissions(config);
+  const port = await LibusbPort.open({ libraryPath: config.library });
+  const devices = await port.devices();
+  const deviceInfo = devices.find((info) => isWanted(info, config));
+  if (deviceInfo === undefined) {
+    throw new UsbError({
+      code: "noDevice",
+      operation: `open ${config.nodePath}`,
+      reason: "the device is gone",
+    });
+  }
+  const device = await port.open(deviceInfo, options);
+  for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
+  return {
+    device,
+    sandbox: { mode: "direct", layers: {} },
+    versions: versionsWith(port),
+  };
+}
+
+function isWanted(info: DeviceInfo, config: DriverConfig): boolean {
+  return info.nodePath === config.nodePath;
+}
+
+function checkPermissions(config: DriverConfig): void {
+  const { library, nodePath, logPath } = config;
+  const { missing, excess } = checkDirectPermissions(
+    { library, nodePath, logPath },
+    askRuntime,
+  );
+  if (missing.length > 0) {
+    throw new UsbError({
+      code: "access",
+      operation: `open ${nodePath}`,
+      reason: "the runtime does not grant what is needed",
+      advice: `Run with ${missing.join(" ")}`,
+    });
+  }
+  if (excess.length === 0 || config.allowExcess === true) return;
+  throw new UsbError({
+    code: "access",
+    operation: `start the driver for ${nodePath}`,
+    reason: `the runtime grants more than it needs: ${excess.join(" ")}`,
+    advice: "Run with the flags that driverspace permissions prints, " +
+      "or say --allow-excess-permissions",
+  });
+}
+
+/** In the sandbox: takes over the descriptor, then closes every door behind it. */
+export async function openLocked(
+  start: ProcessStart,
+  parts: { readonly libc: () => Libc; readonly clock: StartClock },
+): Promise<HeldDevice> {
+  const { config } = start;
+  try {
+    const libc = parts.libc();
+    verifyConfined(libc, start.report);
+    const port = await LibusbPort.open({
+      libraryPath: config.library,
+      discovery: false,
+      turn: parts.clock.turn,
+      checkPermissions: false,
+    });
+    const { busNumber, nodePath, portPath } = config;
+    const device = await port.openDescriptor(DEVICE_DESCRIPTOR, {
+      ...(busNumber === 0 ? {} : { busNumber }),
+      nodePath,
+      portPath,
+      // The launcher did what had to be done; the filter refuses more.
+      kernelDriver: "refuse",
+    });
+    const report = await enterStage2(libc, start.report);
+    return {
+      device,
+      sandbox: summaryOf(report),
+      versions: versionsWith(port),
+    };
+  } catch (error) {
+    if (!(error instanceof LaunchRefused)) throw error;
+    throw new UsbError({
+      code: "access",
+      operation: "start the driver",
+      reason: error.message,
+      cause: error,
+    });
+  }
+}
+
+function summaryOf(report: SandboxReport): SandboxSummary {
+  return {
+    mode: "sandboxed",
+    layers: {
+      "Landlock ABI": report.landlockAbi,
+      "seccomp": report.seccomp,
+      "stage 2": report.stage2,
+      "no new code": report.noNewCode,
+      "profile": report.profile,
+      "verified": report.verified.length,
+    },
+    report: { ...report },
+  };
+}
+
+function versionsWith(port: LibusbPort): Record<string, string> {
+  return {
+    deno: Deno.version.deno,
+    libusb: port.library.version.text,
+  };
+}
