@@ -1,12 +1,21 @@
 /**
  * What a supervisor remembers over its own end: failures, so that a crash loop
- * stays one. Versioned and with a checksum; what is corrupt is not guessed at.
+ * stays one, and which devices are in use, so that one left behind is made safe. Versioned and with a checksum; what is corrupt is not guessed at.
  *
  * @module
  */
 
 import type { RestartHistory } from "../restart_policy.ts";
-import { count, oneOf, record, shape, text, WireError } from "../wire_check.ts";
+import {
+  boolean,
+  count,
+  oneOf,
+  optional,
+  record,
+  shape,
+  text,
+  WireError,
+} from "../wire_check.ts";
 import { canonical } from "./configuration_diff.ts";
 
 /** What is remembered of one driver. */
@@ -14,6 +23,8 @@ export interface RememberedDriver {
   readonly failures: number;
   /** When it failed, wall clock, as text: `1767225600000,1767225600100`. */
   readonly failedAt: string;
+  /** A driver has the device: whoever reads this, and did not write it, finds it left behind. */
+  readonly isInUse?: boolean;
 }
 
 /** What is remembered. */
@@ -83,7 +94,11 @@ const FILE = shape({
   checksum: text(8),
   state: shape({
     savedAtMs: count,
-    drivers: record(shape({ failures: count, failedAt: text(16_384) })),
+    drivers: record(shape({
+      failures: count,
+      failedAt: text(16_384),
+      isInUse: optional(boolean),
+    })),
   }),
 });
 

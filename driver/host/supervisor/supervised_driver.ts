@@ -12,7 +12,6 @@ import type { Json } from "../../driver.ts";
 import { UsbError } from "../../errors.ts";
 import { COMMAND_TIMEOUT_MS } from "../../limits.ts";
 import type { Timer } from "../../loop/clock.ts";
-import type { SafeStateResult } from "../../loop/safe_state.ts";
 import type { DeviceInfo } from "../../port.ts";
 import { DriverProcess, type DriverProcessEnd } from "../driver_process.ts";
 import {
@@ -20,20 +19,19 @@ import {
   NO_FAILURES,
   type RestartHistory,
 } from "../restart_policy.ts";
-import { safeAfter } from "../safe_state_after_end.ts";
 import type { DriverFrame } from "../wire.ts";
 import { CommandQueue } from "./command_queue.ts";
 import { DeviceMemory } from "./device_memory.ts";
 import type { DriverState } from "./driver_states.ts";
 import { EndRecord } from "./end_record.ts";
 import { describeSeveral } from "./identity.ts";
+import { DeviceSafety } from "./device_safety.ts";
 import { LastValues } from "./last_values.ts";
 import { endOfSpawn, watchKill } from "./spawned.ts";
 import { StateRecord } from "./state_record.ts";
 import {
   canQueueIn,
   degradedBy,
-  DEVICE_GONE,
   type DriverStatus,
   retryAdvice,
   type SupervisedDriverOptions,
@@ -59,7 +57,7 @@ export class SupervisedDriver {
   readonly #ends: EndRecord;
   #endedAtMs: number | undefined;
   #beatAtMs: number | undefined;
-  #safeState: SafeStateResult | undefined;
+  readonly #safety: DeviceSafety;
   #starts = 0;
   #stopped = Promise.withResolvers<void>();
 
@@ -70,6 +68,14 @@ export class SupervisedDriver {
     this.#record = new StateRecord(options.clock);
     this.#ends = new EndRecord(options.clock);
     this.#history = options.history ?? NO_FAILURES;
+    this.#safety = new DeviceSafety({
+      clock: options.clock,
+      makeSafe: () => options.makeSafe?.(),
+      isThere: (device) => this.#isThere(device),
+      isLeftBehind: options.isLeftBehind ?? false,
+      onStuck: () => this.#stuck("the process that makes its device safe"),
+      onOutcome: (outcome) => options.onSafeState?.(outcome),
+    });
   }
 
   /** Where it is. */
@@ -80,6 +86,11 @@ export class SupervisedDriver {
   /** The device no other driver may have now. */
   get heldDeviceId(): string | undefined {
     return this.#held?.id;
+  }
+
+  /** Whether a death of the supervisor now would leave the device as it is. */
+  get mayLeaveBehind(): boolean {
+    return this.#held !== undefined || this.#safety.isLeftBehind;
   }
 
   /** Its failures, for a state file. */
@@ -167,7 +178,7 @@ export class SupervisedDriver {
       sinceMs: this.#record.sinceMs,
       cause: this.#record.cause,
       degraded: this.state === "ready"
-        ? degradedBy(beat, this.#safeState)
+        ? degradedBy(beat, this.#safety.last)
         : undefined,
       device: this.#held,
       pid: this.#process?.pid,
@@ -178,7 +189,7 @@ export class SupervisedDriver {
       beatAgeMs: this.#beatAtMs === undefined
         ? undefined
         : nowMs - this.#beatAtMs,
-      safeState: this.#safeState,
+      safeState: this.#safety.last,
       ends: this.#ends.notes,
       endCounts: this.#ends.counts,
       queuedCommands: this.#queue.size,
@@ -226,6 +237,7 @@ export class SupervisedDriver {
 
   async #live(device: DeviceInfo): Promise<void> {
     const { spawn, clock, refusal, limits } = this.#options;
+    await this.#safety.before(device);
     const client = await spawn(device).catch(endOfSpawn);
     if ("exitClass" in client) return this.#conclude(client, device);
     this.#starts++;
@@ -242,7 +254,7 @@ export class SupervisedDriver {
     this.#process = undefined;
     this.#endedAtMs ??= clock.nowMs();
     this.#killWatch?.cancel();
-    await this.#makeSafe(end, device);
+    await this.#safety.after(end, device, () => this.#beginSafety(end));
     this.#conclude(end, device);
   }
 
@@ -288,22 +300,10 @@ export class SupervisedDriver {
     if (!this.#isThere(device)) process.deviceLeft();
   }
 
-  async #makeSafe(end: DriverProcessEnd, device: DeviceInfo): Promise<void> {
-    const makeSafe = this.#options.makeSafe?.();
-    if (makeSafe === undefined) return;
-    const outcome = await safeAfter(end, {
-      clock: this.#options.clock,
-      make: () => {
-        if (this.state === "starting" || this.state === "ready") {
-          this.#become("stopping", end.message);
-        }
-        return this.#isThere(device) ? makeSafe(device) : DEVICE_GONE;
-      },
-      onStuck: () => this.#stuck("the process that makes its device safe"),
-    });
-    if (outcome === undefined) return;
-    this.#safeState = outcome.result;
-    this.#options.onSafeState?.(outcome);
+  #beginSafety(end: DriverProcessEnd): void {
+    if (this.state === "starting" || this.state === "ready") {
+      this.#become("stopping", end.message);
+    }
   }
 
   #stuck(what: string): void {

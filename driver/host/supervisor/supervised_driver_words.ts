@@ -5,10 +5,7 @@
  */
 
 import type { Clock } from "../../loop/clock.ts";
-import type {
-  SafeStateReport,
-  SafeStateResult,
-} from "../../loop/safe_state.ts";
+import type { SafeStateResult } from "../../loop/safe_state.ts";
 import type { DeviceInfo } from "../../port.ts";
 import type { ClientProcess } from "../client_process.ts";
 import type {
@@ -34,6 +31,8 @@ export interface SupervisedDriverOptions {
   readonly policy: RestartPolicy;
   /** What an earlier supervisor knew of its failures. */
   readonly history?: RestartHistory;
+  /** An earlier supervisor died while its driver had the device. */
+  readonly isLeftBehind?: boolean;
   /** Which of these devices it is for. */
   readonly identify: (devices: readonly DeviceInfo[]) => Identification;
   /**
@@ -99,13 +98,6 @@ export interface DriverStatus {
 
 /** After SIGKILL a process is gone in milliseconds, unless it sits in the kernel. */
 export const UNKILLABLE_MS = 2_000;
-/** The report on a device that left before anything could be done for it. */
-export const DEVICE_GONE: Promise<SafeStateReport> = Promise.resolve({
-  result: "impossible",
-  stepsDone: 0,
-  steps: 0,
-  reason: "device gone",
-});
 /** A loop later than this serves, but not well. */
 const LAG_MS_MAX = 500;
 

@@ -40,8 +40,10 @@ export interface SupervisedUnitOptions {
   /** Whether another driver has a device. */
   readonly isTaken: (device: DeviceInfo) => boolean;
   readonly history?: RestartHistory;
-  /** Something changed that a state file remembers. */
-  readonly onChange: () => void;
+  /** As `SupervisedDriverOptions.isLeftBehind`. */
+  readonly isLeftBehind?: boolean;
+  /** Something changed that a state file remembers; `isUrgent`: before what comes next. */
+  readonly onChange: (isUrgent: boolean) => void;
 }
 
 /** What there is to see of a unit. */
@@ -84,6 +86,11 @@ export class SupervisedUnit {
   /** The device it has. */
   get heldDeviceId(): string | undefined {
     return this.#driver.heldDeviceId;
+  }
+
+  /** Whether a death of the supervisor now would leave its device as it is. */
+  get mayLeaveBehind(): boolean {
+    return this.#driver.mayLeaveBehind;
   }
 
   /** Its failures. */
@@ -194,12 +201,19 @@ export class SupervisedUnit {
   }
 
   #makeDriver(): SupervisedDriver {
-    const { entry, clock, random, history = NO_FAILURES } = this.#options;
+    const {
+      entry,
+      clock,
+      random,
+      history = NO_FAILURES,
+      isLeftBehind = false,
+    } = this.#options;
     return new SupervisedDriver({
       name: this.name,
       clock,
       random,
       history,
+      isLeftBehind,
       policy: entry.restart,
       identify: (devices) => this.#identify(devices),
       spawn: (device) => this.#known().spawn(device),
@@ -251,7 +265,8 @@ export class SupervisedUnit {
       cause === undefined ? `${from} → ${to}` : `${from} → ${to}: ${cause}`,
       { from, to, ...(cause === undefined ? {} : { cause }) },
     );
-    this.#options.onChange();
+    // That a device is in use must be known before it is.
+    this.#options.onChange(to === "starting");
   }
 
   #take(frame: DriverFrame): void {

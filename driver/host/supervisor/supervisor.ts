@@ -64,6 +64,8 @@ export class Supervisor {
   readonly #units = new Map<string, SupervisedUnit>();
   #configuration: SupervisorConfiguration | undefined;
   #remembered: RememberedState["drivers"] = {};
+  /** Names of drivers whose supervisor died while they had a device. */
+  readonly #leftBehind = new Set<string>();
   #devices: readonly DeviceInfo[] = [];
   #look: Timer | undefined;
   #save: Timer | undefined;
@@ -190,7 +192,8 @@ export class Supervisor {
       log,
       prepare,
       isTaken: (device) => this.#isTaken(device, entry.name),
-      onChange: () => this.#saveSoon(),
+      isLeftBehind: this.#leftBehind.delete(entry.name),
+      onChange: (isUrgent) => isUrgent ? this.#saveNow() : this.#saveSoon(),
       ...(remembered === undefined ? {} : {
         history: recallHistory(remembered, this.#now()),
       }),
@@ -262,11 +265,18 @@ export class Supervisor {
     } catch (error) {
       found = { kind: "corrupt", reason: String(error) };
     }
-    if (found.kind === "sound") this.#remembered = found.state.drivers;
+    if (found.kind === "sound") this.#remember(found.state.drivers);
     if (found.kind !== "corrupt") return;
     const message = `The state file is corrupt (${found.reason}): begun anew`;
     log.record("warn", "state.corrupt", message);
     events.publish("state.corrupt", { reason: found.reason });
+  }
+
+  #remember(drivers: RememberedState["drivers"]): void {
+    this.#remembered = drivers;
+    for (const [name, { isInUse }] of Object.entries(drivers)) {
+      if (isInUse === true) this.#leftBehind.add(name);
+    }
   }
 
   #saveSoon(): void {
@@ -285,7 +295,10 @@ export class Supervisor {
     const drivers = Object.fromEntries(
       [...this.#units.values()].map((unit) => [
         unit.name,
-        rememberHistory(unit.history, now),
+        {
+          ...rememberHistory(unit.history, now),
+          ...(unit.mayLeaveBehind ? { isInUse: true } : {}),
+        },
       ]),
     );
     this.#remembered = drivers;

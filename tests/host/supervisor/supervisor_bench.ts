@@ -49,6 +49,7 @@ export class SupervisorBench {
   busError: Error | undefined;
   safeStates = 0;
   isAutomatic = true;
+  onSpawn: () => void = () => {};
   readonly supervisor: Supervisor;
 
   constructor() {
@@ -115,6 +116,7 @@ export class SupervisorBench {
         process.say({ type: "result", id, failure: { code, message } });
       } else process.say({ type: "result", id, value: { command, params } });
     });
+    this.onSpawn();
     this.processes.push({ port: device.portPath, process });
     if (this.isAutomatic) queueMicrotask(() => process.say(READY));
     return Promise.resolve(process);

@@ -73,6 +73,52 @@ Deno.test("Two drivers that want one device do not both get it", async () => {
   await bench.stop();
 });
 
+Deno.test("A device whose supervisor died with a driver running is made safe before the next driver", async () => {
+  const dead = new SupervisorBench();
+  await dead.supervisor.start(configure({ a: "A", b: "B" }));
+  dead.devices = [meter("A", 1)];
+  await dead.pass(500);
+  const next = new SupervisorBench();
+  next.file = dead.file;
+  next.devices = [];
+  await next.supervisor.start(configure({ a: "A", b: "B" }));
+  await next.pass(1_000);
+  next.devices = [meter("A", 5), meter("B", 6)];
+  let startedUnsafe = 0;
+  next.onSpawn = () => startedUnsafe += next.safeStates === 0 ? 1 : 0;
+  await next.pass(500);
+  assertEquals(next.states(), { a: "ready", b: "ready" });
+  assertEquals([next.safeStates, startedUnsafe], [1, 0], "b had left before");
+  await next.stop();
+});
+
+Deno.test("That a device is in use stands in the state file before its driver is started", async () => {
+  const bench = new SupervisorBench();
+  let found: string | undefined;
+  bench.onSpawn = () => found = bench.file;
+  await bench.supervisor.start(configure({ a: "A" }));
+  await bench.pass(500);
+  const state = decodeState(found);
+  assert(state.kind === "sound");
+  assertEquals(state.state.drivers["a"]?.isInUse, true);
+  await bench.stop();
+});
+
+Deno.test("Drivers that stopped in order leave nothing behind, over a restart and a reload", async () => {
+  const first = new SupervisorBench();
+  await first.supervisor.start(configure({ a: "A" }));
+  await first.pass(500);
+  await first.supervisor.reload(configure({ a: "B" }));
+  await first.pass(500);
+  await first.stop();
+  const next = new SupervisorBench();
+  next.file = first.file;
+  await next.supervisor.start(configure({ a: "A" }));
+  await next.pass(500);
+  assertEquals([first.safeStates, next.safeStates], [0, 0]);
+  await next.stop();
+});
+
 Deno.test("A reload touches only what changed", async () => {
   const bench = new SupervisorBench();
   await bench.supervisor.start(configure({ a: "A", b: "B" }));
