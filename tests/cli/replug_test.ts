@@ -6,46 +6,14 @@ import { manifestOf } from "../../driver/host/manifest.ts";
 import { prepareLogFile } from "../../driver/host/log_rotation.ts";
 import { systemClock } from "../../driver/host/system_clock.ts";
 import { startRun } from "../../driver/host/cli/run_start.ts";
-import type { RunningBus } from "../../driver/host/cli/toolbox.ts";
 import { Loopback } from "../../driver/sim/devices/loopback.ts";
-import { SimulatedPort } from "../../driver/sim/simulated_port.ts";
 import { VirtualBus } from "../../driver/sim/virtual_bus.ts";
 import { assertEquals, assertLess } from "../../driver/std.ts";
-import { findLibrary } from "../../ffi/library.ts";
-import { showBus } from "../../ffi/linux/virtual_bus_simulate.ts";
-import { fakeToolbox } from "./fake_parts.ts";
 import counting from "./fixtures/counting_driver.ts";
+import { toolboxOn } from "./own_bus.ts";
 import { Folder, HAS_NOTIFY, HAS_PRELOAD } from "./spawned.ts";
 
 const BASE = import.meta.url;
-
-/** Shows a bus of the test's own as the program shows its. */
-async function running(
-  bus: VirtualBus,
-  transport: "preload" | "notify",
-): Promise<RunningBus> {
-  const port = new SimulatedPort(bus);
-  const shown = await showBus(bus, { transport });
-  return {
-    transport,
-    devices: () => port.devices(),
-    spawn: async ([program = "", ...args], { env = {} }) => {
-      const piped = "piped" as const;
-      const client = await shown.spawn({
-        ...{ program, args, env, clearEnv: true },
-        ...{ stdin: piped, stdout: piped, stderr: piped },
-      });
-      const { pid, stdin, stdout, stderr } = client.child;
-      const { status } = client;
-      const kill = (signal: Deno.Signal): void => client.kill(signal);
-      return { pid, stdin, stdout, stderr, status, kill };
-    },
-    [Symbol.asyncDispose]: async () => {
-      await shown.close();
-      await port.close();
-    },
-  };
-}
 
 async function followsReplug(isDirect: boolean): Promise<void> {
   using folder = new Folder();
@@ -55,16 +23,6 @@ async function followsReplug(isDirect: boolean): Promise<void> {
   bus.plug(device);
   const logPath = `${folder.path}/a.log`;
   prepareLogFile(logPath);
-  const library = { path: findLibrary(), version: "1.0" };
-  const toolbox = fakeToolbox({
-    tools: {
-      driverProcessUrl: new URL("../../ffi/driver_process.ts", BASE).href,
-      safeStateUrl: new URL("../../ffi/safe_state_process.ts", BASE).href,
-      launcherUrl: new URL("../../ffi/linux/launcher_main.ts", BASE).href,
-      findLibrary: () => library,
-      startBus: (_names, transport) => running(bus, transport),
-    },
-  });
   await using started = await startRun({
     driver: {
       manifest: manifestOf(counting),
@@ -75,7 +33,7 @@ async function followsReplug(isDirect: boolean): Promise<void> {
     isDirect,
     profile: "default",
     logPath,
-  }, toolbox);
+  }, toolboxOn(bus));
   assertEquals(started.isDirect, isDirect);
   const states: RunnerState[] = [];
   const readyAtMs: number[] = [];

@@ -60,13 +60,15 @@ export interface StartOptions {
  * Gets everything a run needs.
  *
  * @throws {UsbError} `library`, `notSupported`.
- * @throws {CliError} `permission` when no sandbox can be had for a real device.
+ * @throws {CliError} `permission` when no sandbox can be had for a real device,
+ *   `config` when the driver declares a safe state that cannot be performed.
  */
 export async function startRun(
   plan: RunPlan,
   toolbox: Toolbox,
   options: StartOptions = {},
 ): Promise<StartedRun> {
+  const steps = countSafeSteps(plan);
   const library = toolbox.findLibrary(plan.libraryPath);
   const source = plan.choice.kind === "virtual"
     ? await openBus(plan, plan.choice.name, toolbox)
@@ -91,7 +93,8 @@ export async function startRun(
         checkAccess(plan, device, toolbox);
         return begin(command);
       },
-      makeSafe: safetyOf(plan, {
+      makeSafe: safetyOf({
+        steps,
         begin: (device) => begin(way.safeState(configOf(device), device)),
         clock: options.clock ?? systemClock(),
         refusal: (sandbox) => way.refusal(sandbox),
@@ -114,22 +117,13 @@ export async function startRun(
 }
 
 /**
- * How a driver's devices are made safe when it is dead.
+ * How many steps a driver declares.
  *
- * @throws {CliError} `config` when what the driver declares cannot be performed.
+ * @throws {CliError} `config` when what it declares cannot be performed.
  */
-function safetyOf(
-  { driver: { manifest } }: RunPlan,
-  parts: Omit<FollowOptions, "steps"> & {
-    readonly begin: (device: DeviceInfo) => Promise<ClientProcess>;
-  },
-): MakeSafe | undefined {
-  const { begin, ...options } = parts;
+function countSafeSteps({ driver: { manifest } }: RunPlan): number {
   try {
-    const { length } = checkSafeState(manifest.safeState);
-    if (length === 0) return undefined;
-    return async (device) =>
-      await followSafeState(await begin(device), { ...options, steps: length });
+    return checkSafeState(manifest.safeState).length;
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw new CliError(
@@ -137,6 +131,17 @@ function safetyOf(
       `Cannot run ${manifest.name}: what it declares as its safe state cannot be performed. ${error.message}`,
     );
   }
+}
+
+/** How a driver's devices are made safe when it is dead. */
+function safetyOf(
+  parts: FollowOptions & {
+    readonly begin: (device: DeviceInfo) => Promise<ClientProcess>;
+  },
+): MakeSafe | undefined {
+  const { begin, ...options } = parts;
+  if (options.steps === 0) return undefined;
+  return async (device) => await followSafeState(await begin(device), options);
 }
 
 /** Where devices come from. */

@@ -33,6 +33,8 @@ export interface PrepareParts {
   readonly logFolder: string;
   /** For tests and for machines without a sandbox; said in the log. */
   readonly isDirect: boolean;
+  /** For tests. Default SAFE_STATE_TIMEOUT_MS. */
+  readonly safeStateTimeoutMs?: number;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function prepareEntry(
   entry: DriverEntry,
   parts: PrepareParts,
 ): Promise<PreparedDriver> {
-  const { toolbox, io, logFolder, isDirect } = parts;
+  const { toolbox, io, logFolder, isDirect, safeStateTimeoutMs } = parts;
   const choice = choiceOf(entry, toolbox);
   const driver = await chooseDriver(toolbox, entry.driver);
   const { manifest } = driver;
@@ -62,7 +64,11 @@ export async function prepareEntry(
   const started = await startRun(
     plan,
     toolbox,
-    { clock: io.clock, ...(logLevel === undefined ? {} : { logLevel }) },
+    {
+      clock: io.clock,
+      ...(logLevel === undefined ? {} : { logLevel }),
+      ...(safeStateTimeoutMs === undefined ? {} : { safeStateTimeoutMs }),
+    },
   );
   const rotation = keepRotated(plan.logPath, { clock: io.clock });
   return {

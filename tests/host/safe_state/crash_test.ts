@@ -1,0 +1,145 @@
+/** A device is made safe after its driver, however that ended: by what the device was told. */
+
+import { assert, assertEquals, assertRejects } from "../../../driver/std.ts";
+import { UsbError } from "../../../driver/errors.ts";
+import { HAS_NOTIFY, HAS_PRELOAD } from "../../cli/spawned.ts";
+import { CONFIGURED, HeaterLab, MADE_SAFE } from "./heater_lab.ts";
+
+const SANDBOXED = { ignore: !HAS_NOTIFY };
+const DIRECT = { ignore: !HAS_PRELOAD };
+
+/** Ends that leave the device as it was. */
+const DEATHS: readonly {
+  readonly name: string;
+  readonly exitClass: string;
+  readonly kill: (lab: HeaterLab) => void;
+}[] = [
+  {
+    name: "SIGKILL",
+    exitClass: "out-of-memory",
+    kill: (lab) => lab.kill("SIGKILL"),
+  },
+  { name: "a hang", exitClass: "hang", kill: (lab) => lab.die("hang") },
+  {
+    name: "a crash of native code",
+    exitClass: "native-crash",
+    kill: (lab) => lab.die("segfault"),
+  },
+  {
+    name: "a forbidden system call",
+    exitClass: "sandbox-kill",
+    kill: (lab) => lab.die("forbidden"),
+  },
+  {
+    name: "using up its memory",
+    exitClass: "out-of-memory",
+    kill: (lab) => lab.die("memory"),
+  },
+  {
+    name: "a rejection nobody awaits",
+    exitClass: "fault",
+    kill: (lab) => lab.die("reject"),
+  },
+];
+
+for (const { name, exitClass, kill } of DEATHS) {
+  Deno.test(
+    `The device is made safe after ${name}, and configured anew`,
+    SANDBOXED,
+    async () => {
+      await using lab = await HeaterLab.open();
+      assertEquals(lab.heater.told, [...CONFIGURED]);
+      kill(lab);
+      const { result, by, steps } = await lab.next("driver.safe_state");
+      assertEquals([result, by, steps], ["done", "process", 2]);
+      assertEquals(lab.heater.told, [...CONFIGURED, ...MADE_SAFE]);
+      assertEquals(lab.heater.power, 0);
+      await lab.ready();
+      assertEquals(lab.heater.told, [
+        ...CONFIGURED,
+        ...MADE_SAFE,
+        ...CONFIGURED,
+      ]);
+      assertEquals(lab.status.ends.at(-1)?.exitClass, exitClass);
+      assertEquals(lab.status.safeState, "done");
+      const counted = lab.registry.value("driverspace_safe_state_total", {
+        driver: "heater",
+        result: "done",
+      });
+      assertEquals(counted, 1);
+      const [line] = lab.logLines("driver.safe_state");
+      assertEquals([line?.["result"], line?.["steps_done"]], ["done", 2]);
+    },
+  );
+}
+
+Deno.test(
+  "A driver in direct mode is followed by a safe state, too",
+  DIRECT,
+  async () => {
+    await using lab = await HeaterLab.open({ isDirect: true });
+    lab.kill("SIGKILL");
+    await lab.next("driver.safe_state", { result: "done", by: "process" });
+    await lab.ready();
+    assertEquals(lab.heater.told, [...CONFIGURED, ...MADE_SAFE, ...CONFIGURED]);
+  },
+);
+
+Deno.test(
+  "A driver whose handler throws makes its device safe itself, once",
+  SANDBOXED,
+  async () => {
+    await using lab = await HeaterLab.open();
+    lab.die("throw");
+    await lab.next("driver.safe_state", { result: "done", by: "driver" });
+    await lab.ready();
+    assertEquals(lab.heater.told, [...CONFIGURED, ...MADE_SAFE, ...CONFIGURED]);
+  },
+);
+
+Deno.test(
+  "A driver that is stopped makes its device safe itself, once",
+  SANDBOXED,
+  async () => {
+    const lab = await HeaterLab.open();
+    await lab[Symbol.asyncDispose]();
+    assertEquals(lab.heater.told, [...CONFIGURED, ...MADE_SAFE]);
+    await lab.next("driver.safe_state", { result: "done", by: "driver" });
+  },
+);
+
+Deno.test(
+  "A driver that dies while it starts has configured its device, and leaves it safe",
+  SANDBOXED,
+  async () => {
+    await using lab = await HeaterLab.begin({ options: 'dies = "segfault"' });
+    await lab.next("driver.safe_state", { result: "done", by: "process" });
+    assertEquals(lab.heater.told, [...CONFIGURED, ...MADE_SAFE]);
+  },
+);
+
+Deno.test(
+  "While a device is made safe, clients see its last values as stale and wait or are refused",
+  SANDBOXED,
+  async () => {
+    await using lab = await HeaterLab.open();
+    assertEquals(lab.status.values.map(({ stale }) => stale), [false]);
+    lab.heater.delayMs.set("power 0", 700);
+    lab.kill("SIGKILL");
+    await lab.next("driver.state", { to: "stopping" });
+    const [value] = lab.status.values;
+    assertEquals([value?.event, value?.stale], ["heating", true]);
+    assertEquals(value?.data, { target: 55 });
+    assert((value?.ageMs ?? 0) > 0, "Its age is told");
+    const waiting = lab.call("temperature");
+    assertEquals(lab.status.queuedCommands, 1);
+    const refused = await assertRejects(() => lab.call("boost"), UsbError);
+    assertEquals([refused.code, refused.advice], [
+      "state",
+      "Try again when it is ready",
+    ]);
+    assertEquals(await waiting, 21);
+    assertEquals(lab.status.values[0]?.stale, false);
+    assertEquals(lab.heater.told.includes("power 100"), false);
+  },
+);
