@@ -60,6 +60,14 @@ export type {
   LaneRefusals,
 } from "./driver/loop/messages.ts";
 export type {
+  DropPolicy,
+  InputDrops,
+  RetryReason,
+  TelemetrySums,
+} from "./driver/loop/telemetry.ts";
+export type { EndpointSums } from "./driver/loop/endpoint_counters.ts";
+export type { HistogramCounts } from "./driver/loop/histogram.ts";
+export type {
   SafeStateReport,
   SafeStateResult,
 } from "./driver/loop/safe_state.ts";

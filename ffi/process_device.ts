@@ -18,7 +18,7 @@ import type {
   SandboxReport,
 } from "../driver/host/sandbox_policy_report.ts";
 import type { StartClock } from "../driver/host/start_clock.ts";
-import type { SandboxSummary } from "../driver/host/wire.ts";
+import { SANDBOX_LAYERS, type SandboxSummary } from "../driver/host/wire.ts";
 import { LibusbPort } from "./libusb_port.ts";
 import type { Libc } from "./linux/libc.ts";
 import { DEVICE_DESCRIPTOR } from "./linux/seccomp.ts";
@@ -147,8 +147,8 @@ function summaryOf(report: SandboxReport): SandboxSummary {
   return {
     mode: "sandboxed",
     layers: {
-      "Landlock ABI": report.landlockAbi,
-      "seccomp": report.seccomp,
+      [SANDBOX_LAYERS.landlock]: report.landlockAbi,
+      [SANDBOX_LAYERS.seccomp]: report.seccomp,
       "stage 2": report.stage2,
       "no new code": report.noNewCode,
       "profile": report.profile,

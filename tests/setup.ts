@@ -123,6 +123,15 @@ const TEST: readonly Need[] = [
   { why: "which files a sandboxed driver opens", names: same("strace") },
   { why: "struct tables against the C compiler", names: same("gcc") },
   {
+    why: "metrics and alert rules against promtool",
+    names: {
+      apt: "prometheus",
+      dnf: "golang-github-prometheus",
+      pacman: "prometheus",
+      apk: "prometheus",
+    },
+  },
+  {
     why: "struct tables against libusb.h",
     names: {
       apt: "libusb-1.0-0-dev",

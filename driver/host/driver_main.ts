@@ -22,6 +22,8 @@ import {
   logFrame,
   refusalOf,
   reportsAndDrops,
+  sumOf,
+  telemetryOf,
 } from "./driver_words.ts";
 import { DRIVER_EXIT } from "./exit_class.ts";
 import { refusalReason, SESSION_REASONS } from "./exit_reasons.ts";
@@ -214,8 +216,7 @@ class DriverMain {
         commands,
         transfers,
         dropped: dropped + this.#sender.dropped,
-        log_dropped: Object.values(this.#log.counters.dropped)
-          .reduce((sum, count) => sum + count, 0),
+        log_dropped: sumOf(this.#log.counters.dropped),
       },
     );
   }
@@ -269,6 +270,7 @@ class DriverMain {
       message: message.slice(0, 8_000),
       ...(error === undefined ? {} : { failure: failureOf(error) }),
       safeState,
+      ...telemetryOf(this.#session, this.#log),
     });
     return DRIVER_EXIT[reason];
   }
@@ -287,6 +289,7 @@ class DriverMain {
       dropped: dropped + this.#sender.dropped,
       logUnwritten: this.#log.unwritten,
       progress,
+      ...telemetryOf(this.#session, this.#log),
     });
   }
 

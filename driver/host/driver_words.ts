@@ -6,12 +6,14 @@
  */
 
 import { UsbError } from "../errors.ts";
+import type { Session } from "../loop/session.ts";
 import type { SessionCounters } from "../loop/session_options.ts";
 import type { DeviceInfo } from "../port.ts";
 import { hex } from "../usb.ts";
-import type { LoggedLine } from "./log.ts";
+import type { Log, LoggedLine } from "./log.ts";
 import { shortOnes } from "./log_line.ts";
 import type { DeviceIdentity, LogFrame, WireFailure } from "./wire.ts";
+import { type WireTelemetry, wireTelemetry } from "./wire_telemetry.ts";
 
 /** A device as every line of a log names it. An inherited descriptor knows no port path: then its node stands for it. */
 export function deviceIds(
@@ -105,9 +107,7 @@ export function reportsAndDrops(
   }
   const tallies = Object.values(counters.inputs).map(({ tally }) => tally);
   const reports = tallies.reduce((sum, tally) => sum + tally.accepted, 0);
-  const dropped = tallies
-    .flatMap((tally) => Object.values(tally.dropped))
-    .reduce((sum, count) => sum + count, 0);
+  const dropped = tallies.reduce((sum, tally) => sum + sumOf(tally.dropped), 0);
   const transfers = counters.transfers.completed;
   const commands = counters.commands.answered + counters.commands.failed;
   return {
@@ -117,6 +117,26 @@ export function reportsAndDrops(
     commands,
     progress: reports + transfers + commands,
   };
+}
+
+/** What a driver counted, as a member of a frame; nothing before its device is open. */
+export function telemetryOf(
+  session: Session | undefined,
+  log: Log,
+): { readonly telemetry?: WireTelemetry } {
+  if (session === undefined) return {};
+  const { lines, dropped } = log.counters;
+  const { refusals, events } = session.counters();
+  const telemetry = wireTelemetry(session.telemetry(), {
+    refused: { commands: refusals.commands, events: events.dropped },
+    logged: { lines, dropped: sumOf(dropped) },
+  });
+  return { telemetry };
+}
+
+/** Counts of every kind together. */
+export function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 /** The longest sentence a frame carries. */

@@ -54,6 +54,8 @@ export interface LogOptions {
 
 /** Lines so far, by what became of them. */
 export interface LogCounters {
+  /** Taken by level, repeats left out: written, waiting or lost. */
+  readonly lines: Readonly<Record<LogLevel, number>>;
   readonly written: number;
   /** Lost by level: queue full, or the sink failed for too long. */
   readonly dropped: Readonly<Record<LogLevel, number>>;
@@ -83,9 +85,10 @@ export class Log {
   readonly #options: LogOptions;
   readonly #capacity: number;
   readonly #queue: Waiting[] = [];
-  readonly #dropped: Record<LogLevel, number> = noneDropped();
+  readonly #lines: Record<LogLevel, number> = noLines();
+  readonly #dropped: Record<LogLevel, number> = noLines();
   /** Dropped and not yet told. */
-  #untold: Record<LogLevel, number> = noneDropped();
+  #untold: Record<LogLevel, number> = noLines();
   readonly #repeats: RepeatFilter;
   #base: LogFields;
   #sequence = 0;
@@ -108,6 +111,7 @@ export class Log {
   /** What became of every line so far. */
   get counters(): LogCounters {
     return {
+      lines: { ...this.#lines },
       written: this.#written,
       dropped: { ...this.#dropped },
       suppressed: this.#repeats.suppressed,
@@ -174,6 +178,7 @@ export class Log {
     const told = times === 1
       ? line
       : { ...line, fields: { ...fields, repeated: times } };
+    this.#lines[line.level]++;
     this.#options.onLine?.(told);
     this.#enqueue({ ...told, wallMs: clock.wallMs() });
     if (this.#retry === undefined) this.#drain();
@@ -219,7 +224,7 @@ export class Log {
     const untold = this.#untold;
     const total = LOG_LEVELS.reduce((sum, level) => sum + untold[level], 0);
     if (total === 0) return;
-    this.#untold = noneDropped();
+    this.#untold = noLines();
     this.#sequence += total;
     const isWritten = this.#put({
       level: "warn",
@@ -306,7 +311,7 @@ export class TornLineError extends Error {
   override readonly name = "TornLineError";
 }
 
-function noneDropped(): Record<LogLevel, number> {
+function noLines(): Record<LogLevel, number> {
   return { debug: 0, info: 0, warn: 0, error: 0 };
 }
 

@@ -29,6 +29,8 @@ import {
   WireError,
 } from "./wire_check.ts";
 
+import { telemetry, type WireTelemetry } from "./wire_telemetry.ts";
+
 export { WireError, type WireErrorCode } from "./wire_check.ts";
 
 /** Both ends must speak the same version; the first frame says it. */
@@ -47,10 +49,16 @@ export interface DeviceIdentity {
   readonly product?: string;
 }
 
+/** Names of layers that a host looks for. */
+export const SANDBOX_LAYERS = {
+  landlock: "Landlock ABI",
+  seccomp: "seccomp",
+} as const;
+
 /** What holds the driver process, as it found out itself. */
 export interface SandboxSummary {
   readonly mode: "direct" | "sandboxed";
-  /** Name of a layer to what it answered: `landlock_abi: 7`, `seccomp: true`. */
+  /** Name of a layer to what it answered: `Landlock ABI` to 7. */
   readonly layers: Readonly<Record<string, string | number | boolean>>;
   /** Sandboxed: the whole report, which the host holds against its policy. */
   readonly report?: { readonly [key: string]: Json };
@@ -117,6 +125,8 @@ export interface HeartbeatFrame {
   readonly logUnwritten?: number;
   /** Grows while a long operation gets on. */
   readonly progress: number;
+  /** What it counted since the start; there from the opening of the device on. */
+  readonly telemetry?: WireTelemetry;
 }
 
 /** A line the driver logged, for whoever watches; the log file has its own copy. */
@@ -144,6 +154,8 @@ export interface ExitFrame {
   readonly failure?: WireFailure;
   /** What became of its device; without it nobody vouches for the device. */
   readonly safeState?: SafeStateResult;
+  /** What was counted since the last heartbeat, too. */
+  readonly telemetry?: WireTelemetry;
 }
 
 /** Why a driver ends by itself. */
@@ -305,6 +317,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
     dropped: count,
     logUnwritten: optional(count),
     progress: count,
+    telemetry: optional(telemetry),
   }),
   log: shape({
     level: oneOf("debug", "info", "warn", "error"),
@@ -329,6 +342,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
     message: text(8192),
     failure: optional(failure),
     safeState: optional(oneOf("done", "failed", "impossible", "none")),
+    telemetry: optional(telemetry),
   }),
 };
 

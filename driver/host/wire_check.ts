@@ -157,6 +157,22 @@ export function upTo(maximum: number): Checker<number> {
   };
 }
 
+/** An object of which these members are read, each if it is there. */
+export function members<const Name extends string, T>(
+  names: readonly Name[],
+  check: Checker<T>,
+): Checker<Readonly<Partial<Record<Name, T>>>> {
+  return (value, where) => {
+    const object = anObject(value, where);
+    const read: Partial<Record<Name, T>> = {};
+    for (const name of names) {
+      if (!Object.hasOwn(object, name)) continue;
+      read[name] = check(object[name], `${where}.${name}`);
+    }
+    return read;
+  };
+}
+
 /** What an object is that passed a check for each member. */
 export type Shaped<Checks extends Readonly<Record<string, Checker<unknown>>>> =
   & {

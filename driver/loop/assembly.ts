@@ -13,6 +13,7 @@ import { GuardedPort } from "./guarded_port.ts";
 import { type ContextParts, HandlerContext } from "./handler_context.ts";
 import { Inputs } from "./inputs.ts";
 import type { SessionState } from "./session_state.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** What exists once the device is open. */
 export interface Assembly {
@@ -22,6 +23,8 @@ export interface Assembly {
   readonly inputs: Inputs;
   /** The driver's. */
   readonly state: unknown;
+  /** From the loop's clock to that of the port, which stamps reports. */
+  readonly clockOffsetMs: number;
 }
 
 /** What it is made of, besides the device. */
@@ -29,6 +32,7 @@ export interface AssemblyParts
   extends Omit<ContextParts, "device" | "inputNamed"> {
   readonly driver: AnyDriver;
   readonly state: unknown;
+  readonly telemetry: Telemetry;
   readonly sessionState: () => SessionState;
   readonly gone: () => void;
   readonly reset: (error: UsbError) => void;
@@ -37,12 +41,13 @@ export interface AssemblyParts
 
 /** Puts it together. Opens and reads nothing. */
 export function assemble(port: DevicePort, parts: AssemblyParts): Assembly {
-  const { driver, loop, clock, state } = parts;
+  const { driver, loop, clock, state, telemetry } = parts;
   const nowMs = (): number => clock.nowMs();
   const guard = new GuardedPort(port, {
     requests: driver.requests ?? [],
     signal: () => loop.signal,
     nowMs,
+    telemetry,
     onGone: parts.gone,
   });
   const inputs = new Inputs({
@@ -52,6 +57,7 @@ export function assemble(port: DevicePort, parts: AssemblyParts): Assembly {
     mailbox: parts.mailbox,
     matcher: parts.matcher,
     journal: parts.journal,
+    telemetry,
     nowMs,
     log: parts.log,
     gone: parts.gone,
@@ -63,5 +69,6 @@ export function assemble(port: DevicePort, parts: AssemblyParts): Assembly {
     device: new Device(guard, parts.sessionState),
     inputNamed: (name) => inputs.named(name),
   });
-  return { port, guard, context, inputs, state };
+  const clockOffsetMs = port.nowMs() - nowMs();
+  return { port, guard, context, inputs, state, clockOffsetMs };
 }

@@ -12,6 +12,7 @@ import { isAnswer } from "./end_reason.ts";
 import type { Job, Work, WorkFailure } from "./event_loop.ts";
 import type { HandlerContext } from "./handler_context.ts";
 import { declared } from "./inputs.ts";
+import type { Histogram } from "./histogram.ts";
 import type { Journal } from "./journal.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { NamedTimers } from "./named_timers.ts";
@@ -20,6 +21,8 @@ import type { NamedTimers } from "./named_timers.ts";
 export interface HandlerArguments {
   readonly state: unknown;
   readonly context: HandlerContext;
+  /** From the loop's clock to that of reports. */
+  readonly clockOffsetMs: number;
 }
 
 /** What a dispatcher is made of. */
@@ -29,6 +32,8 @@ export interface DispatcherParts {
   readonly timers: NamedTimers;
   readonly commands: Commands;
   readonly journal: Journal;
+  /** How long reports waited for their handler. */
+  readonly latency: Histogram;
   /** Once the device is open; nothing is dispatched before. */
   readonly target: () => HandlerArguments | undefined;
   /** The driver cannot go on. */
@@ -45,11 +50,14 @@ export class Dispatcher {
   }
 
   /** Calls the handler of a message. */
-  handle(message: Exclude<Work, Job>): void | Promise<void> {
-    const { driver, journal, timers, commands, target } = this.#parts;
+  handle(
+    message: Exclude<Work, Job>,
+    nowMs: number,
+  ): void | Promise<void> {
+    const { driver, journal, timers, commands, latency, target } = this.#parts;
     const to = target();
     if (to === undefined) return;
-    const { state, context } = to;
+    const { state, context, clockOffsetMs } = to;
     switch (message.lane) {
       case "timer":
         journal.record("timer", message.name);
@@ -60,6 +68,7 @@ export class Dispatcher {
         return commands.run(message, state, context);
       case "report": {
         journal.record("report", message.name, message.data);
+        latency.observe(nowMs + clockOffsetMs - message.timestampMs);
         const input = declared(driver)[message.input];
         return pending(input?.handle(state, message, context));
       }

@@ -57,8 +57,8 @@ export interface WorkFailure {
 
 /** The loop's owner. */
 export interface LoopHandlers {
-  /** Does the work of a message. */
-  handle(message: Exclude<Work, Job>): void | Promise<void>;
+  /** Does the work of a message, beginning at `nowMs`. */
+  handle(message: Exclude<Work, Job>, nowMs: number): void | Promise<void>;
   /** The work is over, well or not. Called for jobs, too. */
   finished(work: Work, failure: WorkFailure | undefined): void;
   /** Time for a heartbeat, which is late by `lagMs`. */
@@ -257,7 +257,7 @@ export class EventLoop {
       }
       const work = message ?? (isFree ? this.#jobs.shift() : undefined);
       if (work === undefined) return isFree ? "idle" : "busy";
-      this.#begin(work);
+      this.#begin(work, nowMs);
     }
   }
 
@@ -269,7 +269,7 @@ export class EventLoop {
     if (state === "idle" || didTurn) this.#beginTurn();
   }
 
-  #begin(work: Work): void {
+  #begin(work: Work, nowMs: number): void {
     this.#handledInTurn++;
     const running: Running = {
       work,
@@ -280,7 +280,9 @@ export class EventLoop {
     this.#running = running;
     let result: void | Promise<void>;
     try {
-      result = work.lane === "job" ? work.run() : this.#handlers.handle(work);
+      result = work.lane === "job"
+        ? work.run()
+        : this.#handlers.handle(work, nowMs);
     } catch (error) {
       this.#settled(running, { error });
       return;

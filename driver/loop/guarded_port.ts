@@ -25,6 +25,11 @@ import type {
   InterfaceNumber,
 } from "../usb.ts";
 
+import { EndpointCounters } from "./endpoint_counters.ts";
+import { Histogram } from "./histogram.ts";
+import { findEndpoint } from "./selectors.ts";
+import type { Telemetry } from "./telemetry.ts";
+
 type Requests = NonNullable<Driver["requests"]>;
 
 /**
@@ -53,6 +58,7 @@ export interface GuardOptions {
   /** The signal of the handler at work, for transfers that name none. */
   readonly signal: () => AbortSignal;
   readonly nowMs: () => number;
+  readonly telemetry: Telemetry;
   /** A transfer found the device gone. */
   readonly onGone: () => void;
 }
@@ -65,11 +71,17 @@ export class GuardedPort implements DevicePort {
   lastTransferMs: number | undefined;
   readonly #port: DevicePort;
   readonly #options: GuardOptions;
+  /** Of the live settings. */
+  readonly #endpoints = new Map<EndpointAddress, EndpointCounters>();
+  readonly #control: EndpointCounters;
+  /** Of what no live setting has: the port refuses it. */
+  readonly #nowhere = new EndpointCounters(0, "bulk", new Histogram());
 
   /** The session keeps the port itself, and closes it. */
   constructor(port: DevicePort, options: GuardOptions) {
     this.#port = port;
     this.#options = options;
+    this.#control = options.telemetry.endpoint(0, "control");
   }
 
   /** Where it is and what it says it is. */
@@ -100,6 +112,7 @@ export class GuardedPort implements DevicePort {
   /** @throws {UsbError} `notSupported` unless the driver declares it. */
   async setConfiguration(value: ConfigurationValue): Promise<void> {
     this.#demand("setConfiguration");
+    this.#endpoints.clear();
     await this.#watched(this.#port.setConfiguration(value));
   }
 
@@ -118,6 +131,7 @@ export class GuardedPort implements DevicePort {
     number: InterfaceNumber,
     setting: AlternateSetting,
   ): Promise<void> {
+    this.#endpoints.clear();
     return this.#watched(this.#port.setAlternateSetting(number, setting));
   }
 
@@ -155,15 +169,22 @@ export class GuardedPort implements DevicePort {
   /** One transfer, which ends when its handler does, unless it names a signal itself. */
   async transfer(request: TransferRequest): Promise<TransferOutcome> {
     const { counters } = this;
+    const { nowMs } = this.#options;
+    const endpoint = "endpoint" in request
+      ? this.#endpoint(request.endpoint)
+      : this.#control;
+    const startedMs = nowMs();
     counters.submitted++;
     counters.inFlight++;
+    endpoint.began();
     try {
       const outcome = await this.#port.transfer(
         request.signal === undefined
           ? { ...request, signal: this.#options.signal() }
           : request,
       );
-      this.lastTransferMs = this.#options.nowMs();
+      this.lastTransferMs = nowMs();
+      endpoint.ended(outcome, isIn(request), this.lastTransferMs - startedMs);
       if (outcome.status === "completed") counters.completed++;
       else if (outcome.status === "cancelled") counters.cancelled++;
       else counters.failed++;
@@ -171,6 +192,7 @@ export class GuardedPort implements DevicePort {
       return outcome;
     } catch (error) {
       counters.refused++;
+      endpoint.refused();
       this.#look(error);
       throw error;
     } finally {
@@ -180,7 +202,7 @@ export class GuardedPort implements DevicePort {
 
   /** A standing input of the driver's own, which the session does not tend. */
   openInput(options: InputOptions): InputRing {
-    return this.#port.openInput(options);
+    return this.#endpoint(options.endpoint).openInput(this.#port, options);
   }
 
   /** @throws {UsbError} `state`, always: the session closes the device. */
@@ -199,6 +221,18 @@ export class GuardedPort implements DevicePort {
   /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Looked up once for each setting. */
+  #endpoint(address: EndpointAddress): EndpointCounters {
+    const known = this.#endpoints.get(address);
+    if (known !== undefined) return known;
+    const found = findEndpoint(this.#port, address);
+    if (found === undefined) return this.#nowhere;
+    const { telemetry } = this.#options;
+    const counters = telemetry.endpoint(address, found.transferType);
+    this.#endpoints.set(address, counters);
+    return counters;
   }
 
   #demand(request: Requests[number]): void {
@@ -226,6 +260,10 @@ export class GuardedPort implements DevicePort {
       this.#options.onGone();
     }
   }
+}
+
+function isIn({ type }: TransferRequest): boolean {
+  return type === "controlIn" || type === "in" || type === "isochronousIn";
 }
 
 /** The counters before the first transfer. */

@@ -16,6 +16,7 @@ import type {
 } from "../port.ts";
 import type { EndpointAddress } from "../usb.ts";
 import type { Timer } from "./clock.ts";
+import type { EndpointCounters } from "./endpoint_counters.ts";
 import type { EventLoop } from "./event_loop.ts";
 import { InputRecovery, type RecoveryStep } from "./input_recovery.ts";
 
@@ -30,6 +31,8 @@ export interface InputLineHooks {
   readonly reset: (error: UsbError) => void;
   /** Nothing can help; or a bug was met. */
   readonly giveUp: (error: unknown) => void;
+  /** It, or the whole device, is tried again, and why. */
+  readonly retried: (reason: string) => void;
 }
 
 /** What an input is made of. */
@@ -41,6 +44,8 @@ export interface InputLineOptions {
   /** The driver declares that its device may be reset. */
   readonly mayReset: boolean;
   readonly port: DevicePort;
+  /** Counts what it reads. */
+  readonly counters: EndpointCounters;
   readonly loop: EventLoop;
   readonly nowMs: () => number;
   readonly log: DriverLog;
@@ -84,11 +89,11 @@ export class InputLine {
 
   /** Starts reading. @throws {UsbError} As `DevicePort.openInput`. */
   arm(): void {
-    const { port, loop, hooks, transferLengthBytes } = this.#options;
+    const { port, counters, loop, hooks, transferLengthBytes } = this.#options;
     const generation = ++this.#generation;
     this.#past = this.counters;
     this.#ring = undefined;
-    this.#ring = port.openInput({
+    this.#ring = counters.openInput(port, {
       endpoint: this.endpoint,
       transfersInFlight: this.#options.transfersInFlight,
       ...(transferLengthBytes === undefined ? {} : { transferLengthBytes }),
@@ -137,11 +142,13 @@ export class InputLine {
       case "gone":
         return hooks.gone();
       case "reset":
+        hooks.retried("reset");
         return hooks.reset(this.#error(why));
       case "giveUp":
         return hooks.giveUp(this.#error(why));
       case "restart": {
         const { clearHalt } = step;
+        hooks.retried(why);
         this.#retry = loop.alarms.set(step.delayMs, () => {
           this.#retry = undefined;
           void this.#restart(clearHalt);

@@ -22,6 +22,7 @@ import {
   findEndpoint,
   type FoundInput,
 } from "./selectors.ts";
+import type { DropPolicy, InputDrops, Telemetry } from "./telemetry.ts";
 
 /** One is being read while one is handled. */
 const TRANSFERS_IN_FLIGHT_DEFAULT = 2;
@@ -44,6 +45,7 @@ export interface InputsParts {
   readonly mailbox: Mailbox;
   readonly matcher: Matcher;
   readonly journal: Journal;
+  readonly telemetry: Telemetry;
   readonly nowMs: () => number;
   readonly log: DriverLog;
   readonly gone: () => void;
@@ -123,6 +125,23 @@ export class Inputs {
     return inFlight;
   }
 
+  /** Reports that reached no handler, by the rule. */
+  drops(): InputDrops[] {
+    return [...this.#lines].map(([index, { endpoint }]) => {
+      const { reports } = this.#parts.mailbox;
+      const { replaced, oldest, full, stale, stopped } = reports.tally(index)
+        .dropped;
+      // What found no room at all was dropped by the rule of its input.
+      const policy = reports.overflow(index);
+      const dropped: Partial<Record<DropPolicy, number>> = {
+        keepLatest: replaced + (policy === "keepLatest" ? full : 0),
+        dropOldest: oldest + (policy === "dropOldest" ? full : 0),
+        stale: stale + stopped,
+      };
+      return { endpoint, dropped };
+    });
+  }
+
   /** Where everything is, by the name of the input. */
   report(): Record<string, InputReport> {
     const reports: Record<string, InputReport> = {};
@@ -138,7 +157,7 @@ export class Inputs {
   }
 
   #open(index: number, input: AnyInput, found: FoundInput): void {
-    const { driver, port, loop, mailbox, nowMs, log } = this.#parts;
+    const { driver, port, loop, mailbox, telemetry, nowMs, log } = this.#parts;
     const name = input.name ?? hex(found.endpointAddress);
     const { transferLengthBytes } = input;
     checkLength(name, transferLengthBytes ?? found.packetBytes);
@@ -157,6 +176,7 @@ export class Inputs {
       ...(transferLengthBytes === undefined ? {} : { transferLengthBytes }),
       mayReset: driver.requests?.includes("reset") ?? false,
       port,
+      counters: telemetry.endpoint(found.endpointAddress, found.transferType),
       loop,
       nowMs,
       log,
@@ -167,13 +187,14 @@ export class Inputs {
   }
 
   #hooks(index: number, name: string): InputLineHooks {
-    const { mailbox, gone, reset, giveUp } = this.#parts;
+    const { mailbox, telemetry, gone, reset, giveUp } = this.#parts;
     return {
       offer: (report) => this.#offer(index, name, report),
       offerStale: () => mailbox.reports.countStale(index),
       gone,
       reset,
       giveUp,
+      retried: (reason) => telemetry.retried(reason),
     };
   }
 

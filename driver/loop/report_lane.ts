@@ -93,6 +93,11 @@ export class ReportLane {
     line.reports = queueFor(overflow, this.#capacity);
   }
 
+  /** The policy of an input. */
+  overflow(input: number): OverflowPolicy {
+    return this.#line(input).overflow;
+  }
+
   /** Where the reports of an input are. */
   tally(input: number): Readonly<InputTally> {
     return this.#line(input).tally;

@@ -25,6 +25,7 @@ import { EventLoop } from "./event_loop.ts";
 import { declared } from "./inputs.ts";
 import { noTransfers } from "./guarded_port.ts";
 import { noEvents } from "./handler_context.ts";
+import { type BeatFacts, heartbeatOf } from "./heartbeat.ts";
 import { Journal } from "./journal.ts";
 import { Mailbox } from "./mailbox.ts";
 import { Matcher } from "./matcher.ts";
@@ -34,6 +35,7 @@ import { checkParameters } from "./parameters.ts";
 import type { SessionCounters, SessionOptions } from "./session_options.ts";
 import { type SessionState, SessionStates } from "./session_state.ts";
 import { shutDown, type ShutdownReport } from "./shutdown.ts";
+import { Telemetry, type TelemetrySums } from "./telemetry.ts";
 
 /** For the driver's `start`; with its grace well within START_TIMEOUT_MS. */
 const START_HANDLER_MS = 8_000;
@@ -54,6 +56,7 @@ export class Session {
   readonly #timers: NamedTimers;
   readonly #commands: Commands;
   readonly #dispatcher: Dispatcher;
+  readonly #telemetry = new Telemetry();
   readonly #ready = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<SessionEnd>();
   #open: Assembly | undefined;
@@ -82,7 +85,7 @@ export class Session {
       mailbox: this.#mailbox,
       yieldTurn: options.yieldTurn,
       handlers: {
-        handle: (message) => this.#dispatcher.handle(message),
+        handle: (message, nowMs) => this.#dispatcher.handle(message, nowMs),
         finished: (work, failure) => this.#dispatcher.finished(work, failure),
         beat: (lagMs) => this.#beat(lagMs),
       },
@@ -100,6 +103,7 @@ export class Session {
       timers: this.#timers,
       commands: this.#commands,
       journal: this.journal,
+      latency: this.#telemetry.latency,
       target: () => this.#open,
       fail: (error) => this.#fail(error),
     });
@@ -174,6 +178,11 @@ export class Session {
     };
   }
 
+  /** What moved, how long it took, what was tried again and what was dropped. */
+  telemetry(): TelemetrySums {
+    return this.#telemetry.sums(this.#open?.inputs.drops() ?? []);
+  }
+
   #run(): void {
     this.#loop.run().catch((error) => this.#fail(error));
   }
@@ -207,6 +216,7 @@ export class Session {
       matcher: this.#matcher,
       timers: this.#timers,
       journal: this.journal,
+      telemetry: this.#telemetry,
       sessionState: () => this.state,
       gone: () => this.#gone(),
       reset: (error) => this.#reset(error),
@@ -356,25 +366,15 @@ export class Session {
 
   #beat(lagMs: number): void {
     const { heartbeat, clock } = this.#options;
-    if (heartbeat === undefined) return;
-    const open = this.#open;
-    const nowMs = clock.nowMs();
-    const ageMs = Math.min(
-      open?.inputs.lastReportAgeMs ?? Infinity,
-      nowMs - (open?.guard.lastTransferMs ?? -Infinity),
-    );
-    const inFlight = (open?.inputs.inFlight ?? 0) +
-      (open?.guard.counters.inFlight ?? 0);
-    heartbeat({
+    const facts: BeatFacts = {
       sequence: this.#beats++,
       state: this.state,
       epoch: this.journal.epoch,
       lagMs,
       depths: this.#mailbox.depths,
-      transfersInFlight: inFlight,
-      lastTransferAgeMs: ageMs === Infinity ? null : ageMs,
       busyWith: this.#loop.busyWith ?? null,
-    });
+    };
+    heartbeat?.(heartbeatOf(facts, clock.nowMs(), this.#open));
   }
 
   #changed(from: SessionState, to: SessionState): void {

@@ -42,6 +42,19 @@ async function untilReady(socket: string): Promise<string> {
   }
 }
 
+/** The metrics, once they are as wanted: sums come with the next heartbeat. */
+async function untilMetrics(
+  client: Deno.HttpClient,
+  wanted: RegExp,
+): Promise<string> {
+  for (let attempt = 0;; attempt++) {
+    const answer = await fetch("http://driverspace/metrics", { client });
+    const text = await answer.text();
+    if (wanted.test(text) || attempt === 40) return text;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 const isPossible = HAS_NOTIFY || HAS_PRELOAD;
 const reason = isPossible ? "" : " [not run: there is no virtual bus here]";
 
@@ -67,6 +80,21 @@ Deno.test({
       },
     );
     assertStringIncludes(JSON.stringify(await answer.json()), "DS0001");
+    const metrics = await untilMetrics(client, /type="control".*\} [1-9]/);
+    // Over the preload transport the driver runs directly: nothing holds it.
+    const [abi, seccomp] = HAS_NOTIFY ? ["[1-9]\\d*", "true"] : ["0", "false"];
+    const held = `landlock_abi="${abi}",seccomp="${seccomp}"`;
+    assertMatch(
+      metrics,
+      new RegExp(`sandbox_info\\{driver="dmm",${held}\\} 1`),
+    );
+    assertMatch(
+      metrics,
+      /transfers_total\{.*type="bulk",status="completed"\} [1-9]/,
+    );
+    assertMatch(metrics, /transfer_bytes_total\{.*direction="in"\} [1-9]/);
+    assertMatch(metrics, /transfer_duration_seconds_count\{.*"bulk"\} [1-9]/);
+    assertMatch(metrics, /log_lines_total\{.*level="info"\} [1-9]/);
     const logs = await driverspace(["logs", "dmm", "--socket", socket]);
     assertMatch(logs.out, /info +dmm +driver\.ready +Ready on/);
     assertMatch(logs.out, /supervisor +driver\.state +dmm: starting → ready/);

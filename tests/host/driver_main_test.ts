@@ -252,6 +252,35 @@ Deno.test("A driver process goes on when its log cannot be written", async () =>
   assertEquals(await bench.stop(), 0);
 });
 
+Deno.test("A driver process counts its transfers in each heartbeat, and the rest in its last frame", async () => {
+  const setup = {
+    requestType: "vendor",
+    recipient: "device",
+    request: 99,
+    value: 0,
+    index: 0,
+  } as const;
+  const driver: AnyDriver = {
+    ...DRIVER,
+    start: async (_state, { device }) => {
+      await device.controlIn(setup, 8).catch(() => {});
+    },
+    stop: async (_state, { device }) => {
+      await device.controlIn(setup, 8).catch(() => {});
+    },
+  };
+  const bench = new Bench({ driver });
+  await bench.frame("ready");
+  const { telemetry } = await bench.frame("heartbeat");
+  assertEquals(telemetry?.endpoints[0]?.type, "control");
+  assertEquals(telemetry?.endpoints[0]?.ended, { stall: 1 });
+  assertEquals(telemetry?.durations.control?.counts.length, 15);
+  assert((telemetry?.logged.lines.info ?? 0) > 0);
+  assertEquals(await bench.stop(), 0);
+  const last = (await bench.frame("exit")).telemetry;
+  assertEquals(last?.endpoints[0]?.ended, { stall: 2 });
+});
+
 Deno.test("A driver process tells its host what it logs, bounded, and debug lines to the file only", async () => {
   const driver: AnyDriver = {
     ...DRIVER,

@@ -8,6 +8,7 @@ import {
   encodeFrame,
   type HostFrame,
 } from "../../driver/host/wire.ts";
+import type { WireTelemetry } from "../../driver/host/wire_telemetry.ts";
 
 /** READY of a device nobody has. */
 export const READY: DriverFrame = {
@@ -37,6 +38,40 @@ export const STOPPED: DriverFrame = {
   message: "Stopped as asked",
   safeState: "done",
 };
+
+/** Counters of a meter that was read twice. */
+export const TELEMETRY: WireTelemetry = {
+  endpoints: [
+    {
+      endpoint: 0x81,
+      type: "interrupt",
+      ended: { completed: 2, stall: 1 },
+      bytesIn: 16,
+      bytesOut: 0,
+      inFlight: 2,
+      isPaused: true,
+    },
+    {
+      endpoint: 0,
+      type: "control",
+      ended: { completed: 3 },
+      bytesIn: 24,
+      bytesOut: 8,
+      inFlight: 0,
+      isPaused: false,
+    },
+  ],
+  drops: [{ endpoint: 0x81, dropped: { keepLatest: 5 } }],
+  durations: { control: { counts: [2, 1, ...zeros(13)], sumMs: 0.25 } },
+  latency: { counts: [1, 0, 0, 0, 1, ...zeros(10)], sumMs: 1.5 },
+  retries: { stall: 1 },
+  refused: { commands: 2, events: 0 },
+  logged: { lines: { info: 4, warn: 1 }, dropped: 1 },
+};
+
+function zeros(length: number): number[] {
+  return new Array(length).fill(0);
+}
 
 /** What a process can be told from a test. */
 export class FakeProcess implements ClientProcess {

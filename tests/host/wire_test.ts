@@ -8,6 +8,7 @@ import {
   type HostFrame,
   WireError,
 } from "../../driver/host/wire.ts";
+import { TELEMETRY } from "./fake_process.ts";
 import { LineSplitter } from "../../driver/host/line_splitter.ts";
 import { MAX_FRAME_BYTES } from "../../driver/limits.ts";
 import {
@@ -49,6 +50,7 @@ const DRIVER_FRAMES: readonly DriverFrame[] = [
   { type: "result", id: 1, value: null },
   { type: "result", id: 2, failure: { code: "timedOut", message: "Late" } },
   { type: "exit", reason: "clean", message: "Stopped" },
+  { type: "exit", reason: "clean", message: "Stopped", telemetry: TELEMETRY },
 ];
 
 const HOST_FRAMES: readonly HostFrame[] = [

@@ -5,6 +5,8 @@
  */
 
 import type { Json } from "../../driver.ts";
+import { TRANSFER_STATUSES } from "../../loop/endpoint_counters.ts";
+import { RETRY_REASONS, TRANSFER_TYPES } from "../../loop/telemetry.ts";
 import { LOG_LEVELS } from "../log_level.ts";
 import { DRIVER_STATES } from "../supervisor/driver_states.ts";
 import { type Operation, OPERATIONS } from "./operations.ts";
@@ -74,6 +76,15 @@ function listOf(items: JsonObject): JsonObject {
   return { type: "array", items };
 }
 
+/** Any of these members, each a count; what is 0 may be absent. */
+function countsOf(names: readonly string[]): JsonObject {
+  return {
+    type: "object",
+    properties: Object.fromEntries(names.map((name) => [name, count])),
+    additionalProperties: false,
+  };
+}
+
 const DRIVER: Readonly<Record<string, JsonObject>> = {
   name: text,
   driver: text,
@@ -141,6 +152,21 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
   }),
   DriverDetail: whole({
     ...DRIVER,
+    endpoints: listOf(whole({
+      endpoint: text,
+      type: { ...text, enum: TRANSFER_TYPES },
+      ended: countsOf(TRANSFER_STATUSES),
+      bytes_in: count,
+      bytes_out: count,
+      in_flight: count,
+      paused: flag,
+    })),
+    handler_latency: whole({
+      bounds_ms: listOf({ type: "number" }),
+      counts: listOf(count),
+      sum_ms: { type: "number" },
+    }),
+    retries: countsOf(RETRY_REASONS),
     values: listOf(whole({
       event: text,
       data: { type: "object" },

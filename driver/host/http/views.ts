@@ -12,6 +12,7 @@ import type { DriverManifest } from "../manifest.ts";
 import type { RecentLogTail } from "../supervisor/recent_log.ts";
 import type { UnitStatus } from "../supervisor/supervised_unit.ts";
 import type { HeartbeatFrame } from "../wire.ts";
+import { telemetryView } from "./telemetry_view.ts";
 
 /** Heartbeats come each 250 ms; older than this they are not fresh. */
 const BEAT_AGE_MS_MAX = 1_500;
@@ -71,6 +72,7 @@ export function driverDetail(
 ): JsonObject {
   return {
     ...driverView(status),
+    ...telemetryView(status.beat?.telemetry),
     values: status.values.map((value) => ({
       event: value.event,
       data: value.data,

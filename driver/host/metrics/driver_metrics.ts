@@ -12,27 +12,38 @@ import {
   MAILBOX_REPORT_CAPACITY,
 } from "../../limits.ts";
 import type { Clock } from "../../loop/clock.ts";
+import { TIMERS_MAX } from "../../loop/mailbox.ts";
 import type { SafeStateResult } from "../../loop/safe_state.ts";
 import type { ExitClass } from "../exit_class.ts";
 import type { Transition } from "../supervisor/driver_states.ts";
-import type { DriverFrame, HeartbeatFrame, ReadyFrame } from "../wire.ts";
+import {
+  type DriverFrame,
+  type HeartbeatFrame,
+  type ReadyFrame,
+  SANDBOX_LAYERS,
+  type SandboxSummary,
+} from "../wire.ts";
 import { LABEL_VALUES } from "./families.ts";
 import type { MetricRegistry } from "./registry.ts";
+import { TransferMetrics } from "./transfer_metrics.ts";
 
 /** Lanes as heartbeats name them, with their capacities. */
 const LANES = {
   control: MAILBOX_CONTROL_CAPACITY,
+  timers: TIMERS_MAX,
   commands: MAILBOX_COMMAND_CAPACITY,
   reports: MAILBOX_REPORT_CAPACITY,
 } as const;
+
+/** Later than this a loop is not: the host kills it before. Bounds what a lie adds to a sum. */
+const LAG_MS_MAX = 60_000;
 
 /** Metrics of one driver. */
 export class DriverMetrics {
   readonly #registry: MetricRegistry;
   readonly #driver: string;
   readonly #clock: Clock;
-  /** Of the process that runs: its own counts begin at 0. */
-  #droppedByProcess = 0;
+  readonly #transfers: TransferMetrics;
 
   /** Initialises every series of the driver to 0. */
   constructor(
@@ -42,6 +53,7 @@ export class DriverMetrics {
     this.#registry = registry;
     this.#driver = options.driver;
     this.#clock = options.clock;
+    this.#transfers = new TransferMetrics(registry, options.driver);
     this.#initialise();
   }
 
@@ -62,13 +74,12 @@ export class DriverMetrics {
 
   /** A process ended. */
   ended(exitClass: ExitClass): void {
-    this.#droppedByProcess = 0;
+    this.#transfers.ended();
     this.#add("driver_restarts_total", { reason: exitClass });
     if (exitClass === "sandbox-kill") this.#add("sandbox_denials_total");
     for (const lane of LABEL_VALUES.lane) {
       this.#set("mailbox_depth", 0, { lane });
     }
-    this.#set("transfers_in_flight", 0, { endpoint: "all" });
   }
 
   /** It is ready again. */
@@ -85,8 +96,8 @@ export class DriverMetrics {
   frame(frame: DriverFrame): void {
     if (frame.type === "heartbeat") this.#beat(frame);
     if (frame.type === "ready") this.#ready(frame);
-    if (frame.type === "log") {
-      this.#add("log_lines_total", { level: frame.level });
+    if (frame.type === "heartbeat" || frame.type === "exit") {
+      if (frame.telemetry !== undefined) this.#transfers.take(frame.telemetry);
     }
   }
 
@@ -112,15 +123,10 @@ export class DriverMetrics {
     for (const result of LABEL_VALUES.result) {
       this.#touch("safe_state_total", { result });
     }
-    for (const level of LABEL_VALUES.level) {
-      this.#touch("log_lines_total", { level });
-    }
     for (const lane of LABEL_VALUES.lane) {
       this.#touch("mailbox_depth", { lane });
       this.#set("mailbox_capacity", LANES[lane], { lane });
     }
-    this.#touch("mailbox_dropped_total", { lane: "reports", policy: "all" });
-    this.#touch("transfers_in_flight", { endpoint: "all" });
     const to = "stopped";
     this.transition({ from: to, to, cause: undefined, atMs: 0 });
   }
@@ -130,18 +136,11 @@ export class DriverMetrics {
       "driver_last_heartbeat_timestamp_seconds",
       this.#clock.wallMs() / 1_000,
     );
-    this.#observe("loop_lag_seconds", beat.lagMs / 1_000);
-    this.#set("transfers_in_flight", beat.inFlight, { endpoint: "all" });
+    const lagMs = Math.min(Math.max(0, beat.lagMs), LAG_MS_MAX);
+    this.#observe("loop_lag_seconds", lagMs / 1_000);
     for (const lane of LABEL_VALUES.lane) {
       this.#set("mailbox_depth", beat.depth[lane] ?? 0, { lane });
     }
-    const added = Math.max(0, beat.dropped - this.#droppedByProcess);
-    this.#droppedByProcess = Math.max(this.#droppedByProcess, beat.dropped);
-    this.#add(
-      "mailbox_dropped_total",
-      { lane: "reports", policy: "all" },
-      added,
-    );
   }
 
   #ready({ device, sandbox }: ReadyFrame): void {
@@ -156,8 +155,8 @@ export class DriverMetrics {
       serial: device.serial ?? "",
     });
     this.#set("sandbox_info", 1, {
-      landlock_abi: String(sandbox.layers["landlock_abi"] ?? 0).slice(0, 16),
-      seccomp: String(sandbox.layers["seccomp"] ?? false).slice(0, 16),
+      landlock_abi: layer(sandbox, SANDBOX_LAYERS.landlock, 0),
+      seccomp: layer(sandbox, SANDBOX_LAYERS.seccomp, false),
     });
   }
 
@@ -190,4 +189,14 @@ export class DriverMetrics {
   ): Readonly<Record<string, string>> {
     return { driver: this.#driver, ...labels };
   }
+}
+
+/** What a layer answered, bounded; a driver without a sandbox has none. */
+function layer(
+  { layers }: SandboxSummary,
+  name: string,
+  absent: number | boolean,
+): string {
+  const answer = Object.hasOwn(layers, name) ? layers[name] : undefined;
+  return String(answer ?? absent).slice(0, 16);
 }

@@ -5,7 +5,15 @@
  * @module
  */
 
+import { TRANSFER_STATUSES } from "../../loop/endpoint_counters.ts";
+import { DURATION_BOUNDS_MS } from "../../loop/histogram.ts";
+import {
+  DROP_POLICIES,
+  RETRY_REASONS,
+  TRANSFER_TYPES,
+} from "../../loop/telemetry.ts";
 import type { ExitClass } from "../exit_class.ts";
+import { LOG_LEVELS } from "../log_level.ts";
 import { DRIVER_STATES } from "../supervisor/driver_states.ts";
 import type { Family } from "./registry.ts";
 
@@ -30,8 +38,12 @@ export const LABEL_VALUES = {
   state: DRIVER_STATES,
   reason: EXIT_REASONS,
   result: ["done", "failed", "impossible"],
-  lane: ["control", "commands", "reports"],
-  level: ["debug", "info", "warn", "error"],
+  lane: ["control", "timers", "commands", "reports"],
+  level: LOG_LEVELS,
+  status: TRANSFER_STATUSES,
+  type: TRANSFER_TYPES,
+  retry: RETRY_REASONS,
+  policy: DROP_POLICIES,
   /** Why an event client was cut. */
   cut: ["slow", "broken"],
 } as const;
@@ -48,7 +60,9 @@ const RECOVERY_BUCKETS = [
   5,
   10,
 ] as const;
-/** Seconds a loop is late, or a transfer takes. */
+/** Seconds a transfer takes, or a report waits: as the driver counts them. */
+const DURATION_BUCKETS = DURATION_BOUNDS_MS.map((ms) => ms / 1_000);
+/** Seconds a loop is late. */
 const LATENCY_BUCKETS = [
   0.001,
   0.0025,
@@ -113,13 +127,25 @@ export const FAMILIES: readonly Family[] = [
     "type",
     "status",
   ),
-  counter("transfer_bytes_total", "Bytes moved.", "driver", "direction"),
+  counter(
+    "transfer_bytes_total",
+    "Bytes moved.",
+    "driver",
+    "endpoint",
+    "direction",
+  ),
   histogram(
     "transfer_duration_seconds",
-    "From submission to completion.",
-    LATENCY_BUCKETS,
+    "From submission to completion, of transfers made once; standing inputs wait for the device and are left out.",
+    DURATION_BUCKETS,
     "driver",
     "type",
+  ),
+  histogram(
+    "handler_latency_seconds",
+    "From a report's arrival in the driver to the begin of its handler.",
+    DURATION_BUCKETS,
+    "driver",
   ),
   gauge(
     "transfers_in_flight",
@@ -134,6 +160,7 @@ export const FAMILIES: readonly Family[] = [
     "mailbox_dropped_total",
     "Messages dropped.",
     "driver",
+    "endpoint",
     "lane",
     "policy",
   ),
@@ -160,7 +187,11 @@ export const FAMILIES: readonly Family[] = [
     "landlock_abi",
     "seccomp",
   ),
-  counter("sandbox_denials_total", "Denials the driver reported.", "driver"),
+  counter(
+    "sandbox_denials_total",
+    "Processes killed for a system call that the sandbox forbids.",
+    "driver",
+  ),
 ];
 
 function gauge(name: string, help: string, ...labels: string[]): Family {

@@ -6,6 +6,8 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../../driver/std.ts";
+import type { DriverFrame } from "../../../driver/host/wire.ts";
+import { beat, TELEMETRY } from "../fake_process.ts";
 import { configure } from "../supervisor/supervisor_bench.ts";
 import { HttpBench } from "./http_bench.ts";
 
@@ -106,6 +108,33 @@ Deno.test("The status says where each log is, also of a driver that cannot be pr
     status.drivers.map(({ log }: { log: string | null }) => log),
     ["/var/log/a.log", "/srv/c.log", null],
   );
+  await bench.stop();
+});
+
+Deno.test("A driver shows what it moved by endpoint, and how long reports waited", async () => {
+  const bench = await running();
+  const before = await (await bench.get("/drivers/a")).json();
+  assertEquals(before.endpoints, []);
+  assertEquals(
+    before.handler_latency.counts.length,
+    before.handler_latency.bounds_ms.length + 1,
+  );
+  bench.processes[0]?.process.say(
+    { ...beat(2), telemetry: TELEMETRY } as DriverFrame,
+  );
+  await bench.clock.advance(0);
+  const driver = await (await bench.get("/drivers/a")).json();
+  assertEquals(driver.endpoints[0], {
+    endpoint: "0x81",
+    type: "interrupt",
+    ended: { completed: 2, stall: 1 },
+    bytes_in: 16,
+    bytes_out: 0,
+    in_flight: 2,
+    paused: true,
+  });
+  assertEquals(driver.handler_latency.sum_ms, 1.5);
+  assertEquals(driver.retries, { stall: 1 });
   await bench.stop();
 });
 

@@ -2,6 +2,8 @@
 
 import { OPERATIONS } from "../../../driver/host/http/operations.ts";
 import { assert, assertEquals } from "../../../driver/std.ts";
+import type { DriverFrame } from "../../../driver/host/wire.ts";
+import { beat, TELEMETRY } from "../fake_process.ts";
 import { configure } from "../supervisor/supervisor_bench.ts";
 import { HttpBench } from "./http_bench.ts";
 
@@ -102,6 +104,10 @@ Deno.test("What the handlers answer is what the OpenAPI document says", async ()
     message: "Late",
   });
   await bench.pass(250);
+  bench.processes[0]?.process.say(
+    { ...beat(9), telemetry: TELEMETRY } as DriverFrame,
+  );
+  await bench.clock.advance(0);
   bench.processes[0]?.process.end(1);
   await bench.pass(500);
   const document = await (await bench.get("/openapi.json")).json();

@@ -11,7 +11,8 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../../driver/std.ts";
-import { beat, READY } from "../fake_process.ts";
+import type { DriverFrame } from "../../../driver/host/wire.ts";
+import { beat, READY, TELEMETRY } from "../fake_process.ts";
 
 /** The interface: whoever changes a line breaks somebody's dashboard. */
 const AGREED = `
@@ -26,13 +27,14 @@ driver_start_timestamp_seconds gauge driver
 driver_last_heartbeat_timestamp_seconds gauge driver
 safe_state_total counter driver result
 transfers_total counter driver endpoint type status
-transfer_bytes_total counter driver direction
+transfer_bytes_total counter driver endpoint direction
 transfer_duration_seconds histogram driver type
+handler_latency_seconds histogram driver
 transfers_in_flight gauge driver endpoint
 retries_total counter driver reason
 mailbox_depth gauge driver lane
 mailbox_capacity gauge driver lane
-mailbox_dropped_total counter driver lane policy
+mailbox_dropped_total counter driver endpoint lane policy
 endpoint_paused gauge driver endpoint
 loop_lag_seconds histogram driver
 log_lines_total counter driver level
@@ -59,12 +61,12 @@ function fedRegistry(): MetricRegistry {
   metrics.transition({ from: "stopped", to: "starting", cause, atMs });
   metrics.transition({ from: "starting", to: "ready", cause, atMs });
   metrics.frame(READY);
-  metrics.frame({ ...beat(1), lagMs: 3, dropped: 5 } as typeof READY);
-  metrics.frame({ ...beat(2), lagMs: 70, dropped: 7 } as typeof READY);
+  metrics.frame({ ...beat(1), lagMs: 3 } as DriverFrame);
+  metrics.frame({ ...beat(2), lagMs: 70, telemetry: TELEMETRY } as DriverFrame);
   metrics.ended("native-crash");
   metrics.safeState("done");
   metrics.recovered(83);
-  metrics.frame({ ...beat(1), dropped: 2 } as typeof READY);
+  metrics.frame({ ...beat(1), telemetry: TELEMETRY } as DriverFrame);
   return registry;
 }
 
@@ -91,17 +93,6 @@ Deno.test("Every reason and state of a driver is there as 0 before it happens", 
       'driverspace_driver_recovery_seconds_count{driver="dmm"} 1',
     ]
   ) assertStringIncludes(text, `${line}\n`);
-});
-
-Deno.test("Counts of a process that starts again at 0 go on", () => {
-  assertEquals(
-    fedRegistry().value("driverspace_mailbox_dropped_total", {
-      driver: "dmm",
-      lane: "reports",
-      policy: "all",
-    }),
-    9,
-  );
 });
 
 Deno.test("A device that speaks Prometheus cannot add lines", () => {
@@ -180,6 +171,37 @@ Deno.test({
     }).output();
     assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
   },
+});
+
+Deno.test({
+  name: "The shipped alert rules fire when they should, and only then",
+  ignore: !await hasPromtool(),
+  fn: async () => {
+    const cases = new URL("./alert_rules_cases.yml", import.meta.url);
+    const { code, stdout, stderr } = await new Deno.Command(PROMTOOL, {
+      args: ["test", "rules", cases.pathname],
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    const decoder = new TextDecoder();
+    assertEquals(code, 0, decoder.decode(stdout) + decoder.decode(stderr));
+  },
+});
+
+Deno.test("Every alert has a case in which it fires", async () => {
+  const [rules, cases] = await Promise.all(
+    ["../../../docs/alert_rules.yml", "./alert_rules_cases.yml"].map((path) =>
+      Deno.readTextFile(new URL(path, import.meta.url))
+    ),
+  );
+  const alerts = [...rules?.matchAll(/alert: (\w+)/g) ?? []].map(([, name]) =>
+    name
+  );
+  assert(alerts.length > 0);
+  const fired = [
+    ...cases?.matchAll(/alertname: (\w+)\n\s+exp_alerts:/g) ?? [],
+  ].map(([, name]) => name);
+  assertEquals(fired.sort(), alerts.sort());
 });
 
 Deno.test("The shipped alert rules name metrics that exist", async () => {
