@@ -121,6 +121,14 @@ const TEST: readonly Need[] = [
     names: { apt: "python3-pyvisa-py", dnf: "", pacman: "", apk: "" },
   },
   { why: "which files a sandboxed driver opens", names: same("strace") },
+  {
+    why: "the unit, user and folders of the service, judged by systemd",
+    names: { apt: "systemd", dnf: "systemd", pacman: "systemd", apk: "" },
+  },
+  {
+    why: "the udev rule, judged by udev",
+    names: { apt: "udev", dnf: "systemd-udev", pacman: "systemd", apk: "" },
+  },
   { why: "struct tables against the C compiler", names: same("gcc") },
   {
     why: "metrics and alert rules against promtool",

@@ -118,6 +118,29 @@ Deno.test("serve names every mistake of a configuration with its place, and ends
   assertStringIncludes(err, `${path}:4:`);
 });
 
+Deno.test("serve --check and --prepare name what no driver could be started with, and go on to the next", async () => {
+  using folder = new Folder();
+  const path = `${folder.path}/lab.toml`;
+  await Deno.writeTextFile(
+    path,
+    '[drivers.a]\ndriver = "usbtmk"\ndevice = { vendor = "0957", product = "1755" }\n' +
+      '[drivers.b]\ndriver = "usbtmc"\ndevice = { port = "1-4", interface_class = 254 }\n' +
+      'log = "LOG"\n'.replace("LOG", `${folder.path}/b.log`),
+  );
+  const env = { XDG_STATE_HOME: folder.path };
+  for (
+    const [flag, word] of [
+      ["--check", "usbtmc for port 1-4, class fe/*/*"],
+      ["--prepare", "can be started"],
+    ] as const
+  ) {
+    const { code, out, err } = await driverspace(["serve", path, flag], env);
+    assertEquals(code, 78, err);
+    assertStringIncludes(err, 'a: There is no driver "usbtmk". Did you mean');
+    assertEquals(out, `b: ${word}\n`);
+  }
+});
+
 Deno.test("status says that no supervisor answers, and ends with 69", async () => {
   using folder = new Folder();
   const { code, err } = await driverspace([

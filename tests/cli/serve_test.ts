@@ -63,7 +63,7 @@ Deno.test("serve --check names the drivers, or every mistake with its place", as
     );
     assertEquals(
       await called(serveCommand, [path, "--check"]),
-      'dmm: usbtmc for {"virtual":"multimeter"}\n',
+      "dmm: usbtmc for virtual multimeter\n",
     );
     await Deno.writeTextFile(path, '[drivers.dmm]\ndriver = "usbtmc"\n');
     const error = await assertRejects(

@@ -10,6 +10,7 @@ import type { Command } from "./command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { driversCommand } from "./drivers_command.ts";
 import { explainCommand, permissionsCommand } from "./explain_command.ts";
+import { installCommand } from "./install_command.ts";
 import { listCommand } from "./list_command.ts";
 import { logsCommand } from "./logs_command.ts";
 import { runCommand } from "./run_command.ts";
@@ -35,4 +36,5 @@ export const COMMANDS: readonly Command[] = [
   statusCommand,
   logsCommand,
   unitCommand,
+  installCommand,
 ];

@@ -13,7 +13,6 @@ import {
   type DriverEntry,
 } from "../supervisor/configuration.ts";
 import {
-  readConfiguration,
   type RunningService,
   startService,
 } from "../supervisor/running_supervisor.ts";
@@ -22,6 +21,7 @@ import { watchdogMs } from "../systemd/service_notifier.ts";
 import type { CliIo, Command, CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
 import { bootId } from "./run_start.ts";
+import { checkConfiguration, prepareConfiguration } from "./serve_check.ts";
 import { prepareEntry } from "./serve_prepare.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -29,13 +29,16 @@ import type { Toolbox } from "./toolbox.ts";
 export const serveCommand: Command = {
   name: "serve",
   summary: "Run the drivers of a configuration under supervision",
-  usage: "CONFIG [--check] [--direct]",
+  usage: "CONFIG [--check|--prepare] [--direct]",
   details: "CONFIG is a TOML file; docs/operations.md describes it. Programs " +
     "reach the supervisor at its Unix socket, as driverspace status does. " +
     "SIGHUP reads CONFIG again and touches only what changed; Ctrl-C stops " +
     "every driver in order.",
   flags: {
     check: { description: "Only check CONFIG and say what it names" },
+    prepare: {
+      description: "Only bundle its drivers, for a first start without network",
+    },
     direct: { description: "No sandbox: drivers open their nodes themselves" },
   },
   examples: [
@@ -58,22 +61,14 @@ export function defaultSocket(
 }
 
 async function serve(call: CommandCall): Promise<ExitCode> {
-  const { io, positionals } = call;
-  const path = absolute(positionals[0] ?? "");
+  const path = absolute(call.positionals[0] ?? "");
   try {
-    if (call.has("check")) return check(path, io);
+    if (call.has("check")) return await checkConfiguration(call, path);
+    if (call.has("prepare")) return await prepareConfiguration(call, path);
     return await run(call, path);
   } catch (error) {
     throw asCliError(error);
   }
-}
-
-function check(path: string, io: CliIo): ExitCode {
-  const { drivers } = readConfiguration(path);
-  for (const { name, driver, device } of drivers.values()) {
-    io.out(`${name}: ${driver} for ${JSON.stringify(device)}\n`);
-  }
-  return EXIT.done;
 }
 
 async function run(call: CommandCall, path: string): Promise<ExitCode> {

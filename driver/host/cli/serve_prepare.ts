@@ -19,6 +19,7 @@ import { CliError, EXIT } from "./exit_codes.ts";
 import {
   checkVirtualName,
   chooseDriver,
+  type ChosenDriver,
   type DeviceChoice,
   type RunPlan,
 } from "./run_plan.ts";
@@ -47,10 +48,8 @@ export async function prepareEntry(
   parts: PrepareParts,
 ): Promise<PreparedDriver> {
   const { toolbox, io, logFolder, isDirect, safeStateTimeoutMs } = parts;
-  const choice = choiceOf(entry, toolbox);
-  const driver = await chooseDriver(toolbox, entry.driver);
+  const { choice, driver } = await checkEntry(entry, toolbox);
   const { manifest } = driver;
-  checkParameters(entry.options, manifest.options, { what: entry.name });
   const plan: RunPlan = {
     driver,
     choice,
@@ -83,6 +82,23 @@ export async function prepareEntry(
       await started[Symbol.asyncDispose]();
     },
   };
+}
+
+/**
+ * Whether an entry names a driver that is there, with options it has. Starts
+ * nothing.
+ *
+ * @throws {CliError} {TypeError} {RangeError} With one sentence.
+ */
+export async function checkEntry(
+  entry: DriverEntry,
+  toolbox: Toolbox,
+): Promise<{ readonly choice: DeviceChoice; readonly driver: ChosenDriver }> {
+  const choice = choiceOf(entry, toolbox);
+  const driver = await chooseDriver(toolbox, entry.driver);
+  const { options } = driver.manifest;
+  checkParameters(entry.options, options, { what: entry.name });
+  return { choice, driver };
 }
 
 /** For a real device the supervisor identifies it; the plan's own search is not used. */

@@ -7,6 +7,7 @@
 import { systemdUnit, type UnitFile } from "../systemd/unit.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
+import { hiddenFromService, ownProgram } from "./own_program.ts";
 
 /** The command. */
 export const unitCommand: Command = {
@@ -30,7 +31,12 @@ export const unitCommand: Command = {
 };
 
 function unit(call: CommandCall): Promise<ExitCode> {
-  const file = unitFor(call);
+  const { file, hidden } = unitFor(call);
+  for (const path of hidden) {
+    call.io.err(
+      `driverspace: The unit hides ${path}: move it, to /opt for instance\n`,
+    );
+  }
   call.io.out(
     [
       `# ${file.path}`,
@@ -42,41 +48,27 @@ function unit(call: CommandCall): Promise<ExitCode> {
   return Promise.resolve(EXIT.done);
 }
 
-function unitFor({ positionals, value }: CommandCall): UnitFile {
+function unitFor(
+  { positionals, value }: CommandCall,
+): { readonly file: UnitFile; readonly hidden: readonly string[] } {
   const [path = ""] = positionals;
   const user = value("user");
+  const command = [...ownProgram(), "serve", path];
   try {
     if (!path.startsWith("/")) {
       throw new TypeError(
         `Cannot make a unit for ${path}: give the absolute path of CONFIG`,
       );
     }
-    return systemdUnit({
-      command: [...ownCommand(), "serve", path],
+    const file = systemdUnit({
+      command,
       ...(user === undefined ? {} : { user }),
     });
+    return { file, hidden: hiddenFromService(command) };
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) {
       throw new CliError(EXIT.usage, error.message);
     }
     throw error;
   }
-}
-
-/** How this program was started, so that the unit starts the same one. */
-function ownCommand(): string[] {
-  const main = Deno.mainModule;
-  const isCompiled = Deno.build.standalone === true;
-  if (isCompiled) return [Deno.execPath()];
-  const module = main.startsWith("file://")
-    ? decodeURIComponent(new URL(main).pathname)
-    : main;
-  return [
-    Deno.execPath(),
-    "run",
-    "--quiet",
-    "--unstable-net",
-    "--allow-all",
-    module,
-  ];
 }

@@ -21,7 +21,17 @@ export interface UnitFile {
   readonly text: string;
   /** What puts it in force. */
   readonly commands: readonly string[];
+  /** `NAME=VALUE` of the service's environment. */
+  readonly environment: readonly string[];
 }
+
+/** Where the service keeps things: it has no home. */
+const ENVIRONMENT: readonly string[] = [
+  "XDG_CACHE_HOME=/var/cache",
+  "XDG_STATE_HOME=/var/lib",
+  "DENO_DIR=/var/cache/driverspace/deno",
+  "DENO_NO_UPDATE_CHECK=1",
+];
 
 /**
  * Makes a unit.
@@ -59,6 +69,7 @@ export function systemdUnit(options: UnitOptions): UnitFile {
   return {
     path: "/etc/systemd/system/driverspace.service",
     text,
+    environment: ENVIRONMENT,
     commands: [
       `getent passwd ${user} || useradd --system --user-group ${user}`,
       "systemctl daemon-reload",
@@ -84,8 +95,7 @@ function serviceLines(execStart: string): string[] {
     "RestartPreventExitStatus=77 78",
     "# One driver killed for memory does not stop the others.",
     "OOMPolicy=continue",
-    "Environment=XDG_CACHE_HOME=/var/cache XDG_STATE_HOME=/var/lib",
-    "Environment=DENO_DIR=/var/cache/driverspace/deno DENO_NO_UPDATE_CHECK=1",
+    ...ENVIRONMENT.map((variable) => `Environment=${variable}`),
   ];
 }
 

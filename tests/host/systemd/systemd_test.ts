@@ -155,8 +155,10 @@ async function analyze(
   return [code, decoder.decode(stdout) + decoder.decode(stderr)];
 }
 
+const isMissing = hasAnalyze() ? "" : " [not run: no systemd-analyze]";
+
 Deno.test({
-  name: "systemd takes the unit and finds it well confined",
+  name: `systemd takes the unit and finds it well confined${isMissing}`,
   ignore: !hasAnalyze(),
   fn: async () => {
     const folder = await Deno.makeTempDir();
