@@ -57,9 +57,17 @@ const PARTS: readonly {
     mayImport: ["words"],
   },
   {
+    // What runs in a browser. It is handed out as text and shares no code with
+    // what hands it out.
+    name: "page",
+    files:
+      /^driver\/host\/dashboard\/page\/[a-z0-9_]+\.(js|d\.ts|html|css|svg)$/,
+    mayImport: [],
+  },
+  {
     name: "host",
     files: /^driver\/host\/([a-z0-9_]+\/)?[a-z0-9_]+\.ts$/,
-    mayImport: ["words", "loop", "policy"],
+    mayImport: ["words", "loop", "policy", "page"],
   },
   {
     name: "module",
@@ -87,14 +95,14 @@ const PARTS: readonly {
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s[^;]*?from\s+"([^"]+)"/g;
 const BARE_IMPORT = /(?:^|\n)import\s+"([^"]+)"/g;
 
-/** Every TypeScript file that is published, as paths from the root. */
+/** Every source file that is published, as paths from the root. */
 async function sourceFiles(): Promise<string[]> {
   const files: string[] = [];
   async function walk(folder: string): Promise<void> {
     for await (const entry of Deno.readDir(new URL(folder, root))) {
       const path = `${folder}${entry.name}`;
       if (entry.isDirectory) await walk(`${path}/`);
-      else if (path.endsWith(".ts")) files.push(path);
+      else if (/\.(ts|js|html|css|svg)$/.test(path)) files.push(path);
     }
   }
   for (const folder of ["driver/", "ffi/"]) await walk(folder);
@@ -138,6 +146,20 @@ Deno.test("Imports point one way", async () => {
       const isAllowed = to === part.name ||
         part.mayImport.includes(to ?? "nowhere");
       if (!isAllowed) wrong.push(`${path} imports ${target}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("The page is imported as text, never as code", async () => {
+  const wrong: string[] = [];
+  for (const path of await sourceFiles()) {
+    if (partOf(path) === "page") continue;
+    const source = await Deno.readTextFile(new URL(path, root));
+    const asCode =
+      /from\s+"[^"]*\/page\/[^"]*"(?!\s+with\s+\{\s*type:\s+"text"\s*\})/g;
+    for (const [found] of source.matchAll(asCode)) {
+      wrong.push(`${path}: ${found}`);
     }
   }
   assertEquals(wrong, []);

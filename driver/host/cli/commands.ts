@@ -7,6 +7,7 @@
 import { callCommand } from "./call_command.ts";
 import { chooseCommand } from "./choose_command.ts";
 import type { Command } from "./command.ts";
+import { dashboardCommand } from "./dashboard_command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { driversCommand } from "./drivers_command.ts";
 import { explainCommand, permissionsCommand } from "./explain_command.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   udevCommand,
   serveCommand,
   statusCommand,
+  dashboardCommand,
   logsCommand,
   unitCommand,
   installCommand,

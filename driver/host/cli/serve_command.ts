@@ -112,7 +112,13 @@ async function untilInterrupted(
   io: CliIo,
 ): Promise<void> {
   for (const warning of service.warnings) say(io, `driverspace: ${warning}`);
-  say(io, `Serving at ${service.socket}; driverspace status shows how it is`);
+  say(
+    io,
+    `Serving at ${service.socket}; driverspace status or dashboard shows how it is`,
+  );
+  if (service.port !== undefined) {
+    say(io, `Dashboard: http://127.0.0.1:${service.port}/, asks for the token`);
+  }
   const asked = Promise.withResolvers<void>();
   const stop = (): void => asked.resolve();
   const reload = (): void =>

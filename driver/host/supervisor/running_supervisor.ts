@@ -7,6 +7,7 @@
 
 import type { Clock } from "../../loop/clock.ts";
 import type { DeviceInfo } from "../../port.ts";
+import { servePage } from "../dashboard/serve_page.ts";
 import { HttpHandler } from "../http/handler.ts";
 import { listen, readToken, type RunningServer } from "../http/server.ts";
 import { Log } from "../log.ts";
@@ -259,6 +260,7 @@ function open(
   const { socket, port, tokenFile } = configuration.server;
   return listen(handler.handle, {
     socket: socket ?? options.defaults.socket,
+    page: servePage,
     ...(port === undefined ? {} : { port }),
     ...(tokenFile === undefined ? {} : { token: readToken(tokenFile) }),
   });
