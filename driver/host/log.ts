@@ -96,7 +96,9 @@ export class Log {
   #sinkFailures = 0;
   #failing: { readonly sinceMs: number; delayMs: number } | undefined;
   #retry: Timer | undefined;
-  #isTorn: boolean;
+  /** Of a line that the sink took a part of: it is completed before anything else is written. */
+  #rest: Uint8Array | undefined;
+  #beginsNew: boolean;
   #isClosed = false;
 
   /** Writes nothing yet. */
@@ -105,7 +107,7 @@ export class Log {
     this.#base = options.base;
     this.#capacity = options.capacity ?? LOG_QUEUE_LINES;
     this.#repeats = new RepeatFilter();
-    this.#isTorn = options.startsTorn ?? false;
+    this.#beginsNew = options.startsTorn ?? false;
   }
 
   /** What became of every line so far. */
@@ -124,7 +126,7 @@ export class Log {
   get unwritten(): number {
     return LOG_LEVELS.reduce(
       (sum, level) => sum + this.#dropped[level],
-      this.#queue.length,
+      this.#queue.length + (this.#rest === undefined ? 0 : 1),
     );
   }
 
@@ -211,10 +213,11 @@ export class Log {
   }
 
   #drain(): void {
-    while (this.#queue.length > 0) {
+    while (this.#complete() && this.#queue.length > 0) {
       const line = this.#queue[0];
       if (line === undefined || !this.#put(line)) return;
       this.#queue.shift();
+      if (this.#rest !== undefined) return;
       this.#tellDropped();
     }
   }
@@ -249,20 +252,36 @@ export class Log {
       },
       base: { ...this.#base, seq: this.#sequence + 1 },
       fields: line.fields,
-      beginsNew: this.#isTorn,
+      beginsNew: this.#beginsNew,
     });
+    if (!this.#write(bytes)) return false;
+    this.#sequence++;
+    this.#written++;
+    this.#beginsNew = false;
+    this.#sync(line.sync);
+    return true;
+  }
+
+  /** Whether the line is the sink's: whole, or a part of it, with the rest kept until there is room. */
+  #write(bytes: Uint8Array): boolean {
     try {
       this.#options.sink.write(bytes);
     } catch (error) {
-      this.#failed(error);
-      return false;
+      this.#failed();
+      if (!(error instanceof TornLineError)) return false;
+      this.#rest = bytes.subarray(error.writtenBytes);
+      return true;
     }
-    this.#sequence++;
-    this.#written++;
-    this.#isTorn = false;
-    this.#sync(line.sync);
+    this.#rest = undefined;
     this.#recovered();
     return true;
+  }
+
+  /** Completes a line that is there in part. */
+  #complete(): boolean {
+    if (this.#rest === undefined) return true;
+    this.#write(this.#rest);
+    return this.#rest === undefined;
   }
 
   #sync(isAsked: boolean): void {
@@ -274,10 +293,8 @@ export class Log {
     }
   }
 
-  /** A sink that took part of a line left it torn: the next line begins on its own. */
-  #failed(error: unknown): void {
+  #failed(): void {
     this.#sinkFailures++;
-    this.#isTorn ||= error instanceof TornLineError;
     const { clock } = this.#options;
     this.#failing ??= { sinceMs: clock.nowMs(), delayMs: RETRY_MS_MIN };
     const { delayMs } = this.#failing;
@@ -309,6 +326,16 @@ export class Log {
 /** A sink took a part of a line only. */
 export class TornLineError extends Error {
   override readonly name = "TornLineError";
+  /** Of the line, from its beginning. */
+  readonly writtenBytes: number;
+
+  /** Tells how much of how much was taken. */
+  constructor(writtenBytes: number, lengthBytes: number) {
+    super(
+      `Cannot write a log line: ${writtenBytes} of ${lengthBytes} bytes taken`,
+    );
+    this.writtenBytes = writtenBytes;
+  }
 }
 
 function noLines(): Record<LogLevel, number> {

@@ -77,7 +77,5 @@ export const LOG_MODE = 0o640;
 
 function checkWhole(writtenBytes: number, line: Uint8Array): void {
   if (writtenBytes === line.length) return;
-  throw new TornLineError(
-    `Cannot write a log line: ${writtenBytes} of ${line.length} bytes taken`,
-  );
+  throw new TornLineError(writtenBytes, line.length);
 }
