@@ -121,5 +121,9 @@ export function degradedBy(
   if (safeState === "failed") return "its last safe state failed";
   if (beat === undefined) return undefined;
   if (beat.lagMs > LAG_MS_MAX) return `its loop is ${beat.lagMs} ms late`;
+  // Lines wait only while the disk takes none; what is lost stays lost.
+  const lost = beat.telemetry?.logged.dropped ?? 0;
+  const waiting = (beat.logUnwritten ?? 0) - lost;
+  if (waiting > 0) return `its log cannot be written: ${waiting} lines wait`;
   return undefined;
 }

@@ -10,7 +10,9 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../../driver/std.ts";
+import type { DriverFrame } from "../../../driver/host/wire.ts";
 import { fakeDevice } from "../../cli/fake_parts.ts";
+import { beat, TELEMETRY } from "../fake_process.ts";
 import { Bench } from "./driver_bench.ts";
 
 Deno.test("Every state of a driver can be reached and left", () => {
@@ -231,5 +233,29 @@ Deno.test("A process that cannot be killed is reported, and no second one is sta
   await bench.clock.advance(0);
   assertEquals(bench.log.slice(-2), ["backoff", "starting"]);
   assertEquals(bench.driver.status().safeState, "impossible");
+  await bench.stop();
+});
+
+Deno.test("A driver is not well while lines of its log wait for the disk, and is when they are written or lost", async () => {
+  const bench = new Bench();
+  await bench.start();
+  await bench.ready();
+  const logged = (waiting: number, dropped: number): DriverFrame => ({
+    ...beat(1),
+    logUnwritten: waiting + dropped,
+    telemetry: { ...TELEMETRY, logged: { ...TELEMETRY.logged, dropped } },
+  } as DriverFrame);
+  const degraded: (string | undefined)[] = [];
+  for (const [waiting, dropped] of [[3, 0], [0, 0], [7, 2], [0, 9]] as const) {
+    bench.process.say(logged(waiting, dropped));
+    await bench.clock.advance(0);
+    degraded.push(bench.driver.status().degraded);
+  }
+  assertEquals(degraded, [
+    "its log cannot be written: 3 lines wait",
+    undefined,
+    "its log cannot be written: 7 lines wait",
+    undefined,
+  ]);
   await bench.stop();
 });
