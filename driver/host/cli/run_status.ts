@@ -7,6 +7,7 @@
 
 import type { Json } from "../../driver.ts";
 import type { RunnerState } from "../driver_runner.ts";
+import { Throughput } from "../throughput.ts";
 import type {
   DriverFrame,
   HeartbeatFrame,
@@ -24,15 +25,6 @@ export interface LastEvent {
 
 /** Names of events kept; a driver has few, a hostile one any number. */
 const EVENTS_MAX = 16;
-/** Interrupts per second are taken over this time: some beats, so that it stands still enough to read. */
-const RATE_WINDOW_MS = 2_000;
-/** Beats kept for the rate. */
-const SAMPLES_MAX = 64;
-
-interface Sample {
-  readonly atMs: number;
-  readonly reports: number;
-}
 
 /** A running driver. */
 export class RunStatus {
@@ -47,7 +39,7 @@ export class RunStatus {
   /** Last line of the driver's log that was no mere information. */
   warning: string | undefined;
   readonly #events = new Map<string, LastEvent>();
-  readonly #samples: Sample[] = [];
+  readonly #throughput = new Throughput();
   #eventCount = 0;
   #reportsBefore = 0;
   #logUnwrittenBefore = 0;
@@ -79,12 +71,7 @@ export class RunStatus {
 
   /** Reports per second, or `undefined` before there are two beats. */
   get reportsPerSecond(): number | undefined {
-    const first = this.#samples[0];
-    const last = this.#samples.at(-1);
-    if (first === undefined || last === undefined) return undefined;
-    const spanMs = last.atMs - first.atMs;
-    if (spanMs <= 0) return undefined;
-    return (last.reports - first.reports) * 1_000 / spanMs;
+    return this.#throughput.rates?.reportsPerSecond;
   }
 
   /** Messages waiting in the driver's mailbox, all lanes together. */
@@ -108,7 +95,8 @@ export class RunStatus {
         this.session = frame.state;
         break;
       case "heartbeat":
-        this.#beaten(frame, nowMs);
+        this.beat = frame;
+        this.#throughput.take(frame, nowMs);
         break;
       case "event":
         this.#happened(frame, nowMs);
@@ -124,17 +112,7 @@ export class RunStatus {
     this.#reportsBefore = this.reports;
     this.#logUnwrittenBefore = this.logUnwritten;
     this.beat = undefined;
-    this.#samples.length = 0;
-  }
-
-  #beaten(beat: HeartbeatFrame, nowMs: number): void {
-    this.beat = beat;
-    this.#samples.push({ atMs: nowMs, reports: beat.reports });
-    const isOld = (sample: Sample | undefined): boolean =>
-      sample !== undefined && nowMs - sample.atMs > RATE_WINDOW_MS;
-    while (this.#samples.length > SAMPLES_MAX || isOld(this.#samples[0])) {
-      this.#samples.shift();
-    }
+    this.#throughput.ended();
   }
 
   #happened(

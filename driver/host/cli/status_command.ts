@@ -7,15 +7,18 @@
 import type { Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { ask, SOCKET_FLAG, socketOf } from "./supervisor_access.ts";
-import { columns, harmless } from "./text.ts";
+import { columns, formatNumber, harmless } from "./text.ts";
 
 /** The command. */
 export const statusCommand: Command = {
   name: "status",
   summary: "Show the drivers of a running supervisor",
   usage: "[--socket PATH] [--json]",
-  details: "Ends with 1 when a required driver is not ready, with 69 when no " +
-    "supervisor answers.",
+  details:
+    "Ends with 1, and says why, when a required driver is not ready or " +
+    "the supervisor's log cannot be written; with 69 when no supervisor " +
+    "answers. RESTARTS counts processes that failed, HEARD is the age of the " +
+    "last heartbeat, REPORTS and BYTES are what moves now.",
   flags: {
     ...SOCKET_FLAG,
     json: { description: "One JSON document" },
@@ -28,6 +31,20 @@ export const statusCommand: Command = {
   run: status,
 };
 
+/** As much of an answer as is shown. */
+interface Answer {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, Check>>;
+  readonly drivers: readonly Shown[];
+}
+
+/** One thing that readiness depends on. */
+interface Check {
+  readonly ok: boolean;
+  readonly reason?: string;
+  readonly required?: boolean;
+}
+
 /** As much of a driver as the table shows. */
 interface Shown {
   readonly name: string;
@@ -36,45 +53,80 @@ interface Shown {
   readonly cause: string | null;
   readonly degraded: string | null;
   readonly device: { readonly label: string } | null;
-  readonly starts: number;
-  readonly reports: number;
+  readonly "heartbeat_age_ms": number | null;
+  readonly "reports_per_second": number | null;
+  readonly "bytes_per_second": number | null;
   readonly dropped: number;
+  readonly "safe_state": string | null;
+  readonly "exit_counts": Readonly<Record<string, number>>;
 }
+
+/** Ends that are no failure. */
+const FINE: readonly string[] = ["clean", "device-gone"];
 
 async function status(call: CommandCall): Promise<ExitCode> {
   const { io } = call;
-  const socket = socketOf(call);
-  const [answer, ready] = await Promise.all([
-    ask(socket, "/status"),
-    ask(socket, "/readyz"),
-  ]);
-  if (call.has("json")) io.out(answer.body + "\n");
-  else io.out(table(JSON.parse(answer.body).drivers).join("\n") + "\n");
-  return ready.status === 200 ? EXIT.done : EXIT.failed;
+  const { body } = await ask(socketOf(call), "/status");
+  const answer: Answer = JSON.parse(body);
+  if (call.has("json")) io.out(body + "\n");
+  else io.out([...table(answer), ...failures(answer), ""].join("\n"));
+  return answer.ready ? EXIT.done : EXIT.failed;
 }
 
-function table(drivers: readonly Shown[]): string[] {
+function table({ drivers }: Answer): string[] {
   const head = [
     "DRIVER",
     "STATE",
     "SINCE",
     "DEVICE",
-    "STARTS",
+    "RESTARTS",
+    "HEARD",
     "REPORTS",
+    "BYTES",
     "DROPPED",
+    "SAFE STATE",
     "CAUSE",
   ];
-  return columns([
-    head,
-    ...drivers.map((driver) => [
-      driver.name,
-      driver.degraded === null ? driver.state : `${driver.state} (degraded)`,
-      driver.since.replace("T", " ").slice(0, 19),
-      harmless(driver.device?.label ?? "-", 40),
-      String(driver.starts),
-      String(driver.reports),
-      String(driver.dropped),
-      harmless(driver.degraded ?? driver.cause ?? "", 80),
-    ]),
-  ]);
+  return columns([head, ...drivers.map(row)]);
+}
+
+function row(driver: Shown): string[] {
+  const { state, degraded, heartbeat_age_ms: heardMs } = driver;
+  const failed = Object.entries(driver.exit_counts)
+    .filter(([exitClass]) => !FINE.includes(exitClass))
+    .reduce((sum, [, count]) => sum + count, 0);
+  return [
+    driver.name,
+    degraded === null ? state : `${state} (degraded)`,
+    driver.since.replace("T", " ").slice(0, 19),
+    harmless(driver.device?.label ?? "-", 40),
+    String(failed),
+    // Nobody is heard who does not run.
+    state !== "ready" || heardMs === null ? "-" : `${heardMs} ms ago`,
+    rate(driver.reports_per_second, ""),
+    rate(driver.bytes_per_second, "B"),
+    String(driver.dropped),
+    driver.safe_state ?? "-",
+    harmless(degraded ?? driver.cause ?? "", 80),
+  ];
+}
+
+function rate(perSecond: number | null, unit: string): string {
+  if (perSecond === null) return "-";
+  const [scaled, prefix] = perSecond >= 1e6
+    ? [perSecond / 1e6, "M"]
+    : perSecond >= 1e3
+    ? [perSecond / 1e3, "k"]
+    : [perSecond, ""];
+  return `${formatNumber(scaled)} ${prefix}${unit}`.trimEnd() + "/s";
+}
+
+/** Why it is not ready, so that nobody has to ask `/readyz` as well. */
+function failures({ ready, checks }: Answer): string[] {
+  if (ready) return [];
+  return Object.entries(checks)
+    .filter(([, { ok, required }]) => !ok && required !== false)
+    .map(([name, { reason = "" }]) =>
+      `Not ready: ${name}: ${harmless(reason, 200)}`
+    );
 }

@@ -10,6 +10,7 @@ import { LOG_LEVELS } from "../log_level.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import type { EventRing } from "../supervisor/event_ring.ts";
 import { LINES_KEPT } from "../supervisor/recent_log.ts";
+import type { UnitStatus } from "../supervisor/supervised_unit.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import { HEADERS, json } from "./answers.ts";
 import {
@@ -27,6 +28,7 @@ import {
   driverView,
   type JsonObject,
   logView,
+  type Readiness,
   readiness,
 } from "./views.ts";
 
@@ -141,12 +143,18 @@ export class HttpHandler {
   }
 
   #ready(): Response {
+    const { isReady, body } = this.#readiness(
+      this.#options.supervisor.status(),
+    );
+    return json(isReady ? 200 : 503, body);
+  }
+
+  #readiness(statuses: readonly UnitStatus[]): Readiness {
     const { supervisor, isLogWritable } = this.#options;
-    const { isReady, body } = readiness(supervisor.status(), {
+    return readiness(statuses, {
       isLogWritable: isLogWritable(),
       isStopping: supervisor.isStopping,
     });
-    return json(isReady ? 200 : 503, body);
   }
 
   #metrics(): Response {
@@ -162,7 +170,9 @@ export class HttpHandler {
     return this.#options.supervisor.status().map(driverView);
   }
 
+  /** Of one look, so that what it says of drivers and of readiness agrees. */
   #status(): JsonObject {
+    const statuses = this.#options.supervisor.status();
     const { version, clock, supervisor, events, logPath } = this.#options;
     return {
       version,
@@ -171,7 +181,8 @@ export class HttpHandler {
       stopping: supervisor.isStopping,
       last_event: events.lastSequence,
       log: logPath ?? null,
-      drivers: this.#drivers(),
+      ...this.#readiness(statuses).body,
+      drivers: statuses.map(driverView),
     };
   }
 

@@ -113,6 +113,8 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
   "heartbeat_age_ms": maybe("integer"),
   "loop_lag_ms": maybe("number"),
   reports: count,
+  "reports_per_second": maybe("number"),
+  "bytes_per_second": maybe("number"),
   dropped: count,
   "in_flight": count,
   mailbox: whole({ control: count, commands: count, reports: count }),
@@ -124,6 +126,22 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
     type: ["object", "null"],
   },
   "exit_counts": { type: "object", additionalProperties: count },
+};
+
+/** By name; those of drivers say whether they are required, too. */
+const CHECKS: JsonObject = {
+  type: "object",
+  additionalProperties: {
+    type: "object",
+    properties: {
+      ok: flag,
+      reason: text,
+      required: flag,
+      degraded: maybe("string"),
+    },
+    required: ["ok"],
+    additionalProperties: false,
+  },
 };
 
 const driverSchema: JsonObject = { $ref: "#/components/schemas/Driver" };
@@ -138,7 +156,7 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
     },
   }),
   Live: whole({ live: flag, tick_age_ms: count }),
-  Ready: whole({ ready: flag, checks: { type: "object" } }),
+  Ready: whole({ ready: flag, checks: CHECKS }),
   Driver: whole(DRIVER),
   Drivers: whole({ drivers: listOf(driverSchema) }),
   Status: whole({
@@ -148,6 +166,8 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
     stopping: flag,
     last_event: count,
     log: maybe("string"),
+    ready: flag,
+    checks: CHECKS,
     drivers: listOf(driverSchema),
   }),
   DriverDetail: whole({

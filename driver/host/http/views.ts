@@ -51,6 +51,8 @@ export function driverView(status: UnitStatus): JsonObject {
       : Math.round(status.beatAgeMs),
     loop_lag_ms: beat?.lagMs ?? null,
     reports: beat?.reports ?? 0,
+    reports_per_second: rounded(status.rates?.reportsPerSecond),
+    bytes_per_second: rounded(status.rates?.bytesPerSecond),
     dropped: beat?.dropped ?? 0,
     in_flight: beat?.inFlight ?? 0,
     mailbox: mailboxOf(beat),
@@ -122,11 +124,18 @@ export function logView(driver: string, log: RecentLogTail): JsonObject {
   };
 }
 
+/** Whether programs may rely on the supervisor. */
+export interface Readiness {
+  readonly isReady: boolean;
+  /** `ready`, and `checks` by name with their reasons. */
+  readonly body: JsonObject;
+}
+
 /** Whether everything that is required works, with one entry for each check. */
 export function readiness(
   statuses: readonly UnitStatus[],
   facts: { readonly isLogWritable: boolean; readonly isStopping: boolean },
-): { readonly isReady: boolean; readonly body: JsonObject } {
+): Readiness {
   const checks: Record<string, JsonObject> = {
     log: check(facts.isLogWritable, "the log cannot be written"),
     supervisor: check(!facts.isStopping, "it is stopping"),
@@ -153,6 +162,11 @@ export function readiness(
 function mailboxOf(beat: HeartbeatFrame | undefined): JsonObject {
   const { control = 0, commands = 0, reports = 0 } = beat?.depth ?? {};
   return { control, commands, reports };
+}
+
+/** To a hundredth: more says nothing. */
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Math.round(value * 100) / 100;
 }
 
 function check(ok: boolean, reason: string): JsonObject {

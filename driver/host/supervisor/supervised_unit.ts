@@ -18,6 +18,7 @@ import type { MetricRegistry } from "../metrics/registry.ts";
 import { NO_FAILURES, type RestartHistory } from "../restart_policy.ts";
 import type { SafeStateOutcome } from "../safe_state_after_end.ts";
 import { describeSafeState } from "../safe_state_frame.ts";
+import { type Rates, Throughput } from "../throughput.ts";
 import type { DriverFrame } from "../wire.ts";
 import type { DriverEntry } from "./configuration.ts";
 import type { Transition } from "./driver_states.ts";
@@ -51,6 +52,8 @@ export interface UnitStatus extends DriverStatus {
   /** Name of the driver; `name` is that of the instance. */
   readonly driver: string;
   readonly isRequired: boolean;
+  /** What it moves now; `undefined` while it does not serve, or has just begun to. */
+  readonly rates: Rates | undefined;
   /** File of its log, as far as it is known. */
   readonly logPath: string | undefined;
 }
@@ -61,6 +64,7 @@ export class SupervisedUnit {
   readonly name: string;
   readonly #options: SupervisedUnitOptions;
   readonly #metrics: DriverMetrics;
+  readonly #throughput = new Throughput();
   #preparing: Promise<PreparedDriver> | undefined;
   #prepared: PreparedDriver | undefined;
   readonly #driver: SupervisedDriver;
@@ -193,6 +197,7 @@ export class SupervisedUnit {
       ...status,
       driver: this.#prepared?.manifest.name ?? entry.driver,
       isRequired: entry.isRequired,
+      rates: status.state === "ready" ? this.#throughput.rates : undefined,
       logPath: this.#prepared?.logPath ?? entry.logPath,
       ...(this.#problem === undefined
         ? {}
@@ -271,6 +276,9 @@ export class SupervisedUnit {
 
   #take(frame: DriverFrame): void {
     this.#metrics.frame(frame);
+    if (frame.type === "heartbeat") {
+      this.#throughput.take(frame, this.#options.clock.nowMs());
+    }
     const { events } = this.#options;
     if (frame.type === "log") {
       const { level, event, message, fields = {} } = frame;
@@ -300,6 +308,7 @@ export class SupervisedUnit {
 
   #ended(end: DriverProcessEnd): void {
     this.#metrics.ended(end.exitClass);
+    this.#throughput.ended();
     const { exitClass, code, signal, message } = end;
     const isFine = exitClass === "clean" || exitClass === "device-gone";
     this.#note(isFine ? "info" : "error", "driver.ended", message, {

@@ -63,6 +63,19 @@ Deno.test("readyz depends on required drivers, their heartbeats and the log", as
   await bench.stop();
 });
 
+Deno.test("The status and readyz agree, since both are made of one look", async () => {
+  const bench = await running();
+  for (const isLogWritable of [true, false]) {
+    bench.isLogWritable = isLogWritable;
+    const ready = await bench.get("/readyz");
+    const { ready: isReady, checks } = await (await bench.get("/status"))
+      .json();
+    assertEquals({ ready: isReady, checks }, await ready.json());
+    assertEquals(ready.status, isLogWritable ? 200 : 503);
+  }
+  await bench.stop();
+});
+
 Deno.test("A driver shows its device, values, history and commands", async () => {
   const bench = await running();
   bench.processes[0]?.process.say({

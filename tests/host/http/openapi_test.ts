@@ -46,6 +46,9 @@ function faults(
         found.push(...faults(member, fitting, all, `${at}.${name}`));
       } else if (schema.additionalProperties === false) {
         found.push(`${at}.${name} is not in the document`);
+      } else if (schema.additionalProperties !== undefined) {
+        const others = schema.additionalProperties;
+        found.push(...faults(member, others, all, `${at}.${name}`));
       }
     }
   }
