@@ -18,6 +18,7 @@ import { runCommand } from "./run_command.ts";
 import { serveCommand } from "./serve_command.ts";
 import { simulateCommand } from "./simulate_command.ts";
 import { statusCommand } from "./status_command.ts";
+import { topCommand } from "./top_command.ts";
 import { udevCommand } from "./udev_command.ts";
 import { unitCommand } from "./unit_command.ts";
 
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   udevCommand,
   serveCommand,
   statusCommand,
+  topCommand,
   dashboardCommand,
   logsCommand,
   unitCommand,

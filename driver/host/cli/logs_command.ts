@@ -17,6 +17,7 @@ import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
 import { LogReaders } from "./log_readers.ts";
 import { chooseLogs, type ChosenLog } from "./log_sources.ts";
 import { logJson, logText } from "./log_text.ts";
+import { Pause } from "./pause.ts";
 import { suggestion } from "./suggest.ts";
 import { SOCKET_FLAG } from "./supervisor_access.ts";
 import { harmless, parseMoment } from "./text.ts";
@@ -128,39 +129,6 @@ async function knownNow(call: CommandCall): Promise<readonly ChosenLog[]> {
   } catch (error) {
     if (error instanceof CliError) return [];
     throw error;
-  }
-}
-
-/** Waits between two looks, and no longer once somebody wants an end. */
-class Pause {
-  readonly #io: CliIo;
-  readonly #ignore: () => void;
-  #isOver = false;
-  #wake = (): void => {};
-
-  constructor(io: CliIo) {
-    this.#io = io;
-    this.#ignore = io.onInterrupt(() => {
-      this.#isOver = true;
-      this.#wake();
-    });
-  }
-
-  /** Whether to go on. */
-  async pass(durationMs: number): Promise<boolean> {
-    if (this.#isOver) return false;
-    await new Promise<void>((resolve) => {
-      const timer = this.#io.clock.setTimer(durationMs, resolve);
-      this.#wake = () => {
-        timer.cancel();
-        resolve();
-      };
-    });
-    return !this.#isOver;
-  }
-
-  end(): void {
-    this.#ignore();
   }
 }
 

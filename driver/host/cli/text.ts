@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cellsOf } from "./cells.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 
 /**
@@ -89,13 +90,13 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, [...cell].length);
+      widths[index] = Math.max(widths[index] ?? 0, cellsOf(cell));
     });
   }
   return rows.map((row) =>
     row.map((cell, index) =>
       index === row.length - 1 ? cell : cell + " ".repeat(
-        (widths[index] ?? 0) - [...cell].length,
+        (widths[index] ?? 0) - cellsOf(cell),
       )
     ).join("  ").trimEnd()
   );
