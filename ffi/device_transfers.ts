@@ -129,6 +129,8 @@ export class DeviceTransfers {
         lengthBytes,
         ...(packets === undefined ? {} : { packetLengthsBytes: packets }),
       });
+      // The first reports are not to wait for the pages they go to.
+      transfer.buffer.fill(0);
       transfers.push(transfer);
     }
     const ring = new TransferRing({

@@ -6,6 +6,7 @@
  */
 
 import { assert } from "../driver/assert.ts";
+import { MAX_TRANSFERS_IN_FLIGHT } from "../driver/limits.ts";
 import type { Transfer } from "./transfer.ts";
 
 /** What a queue tells the pump. */
@@ -16,10 +17,18 @@ export interface QueueObserver {
   abandoned(count: number): void;
 }
 
-/** In-flight transfers of one endpoint. A list through the transfers themselves: no allocation. */
+/** Places to begin with: as many as an input may have in flight. */
+const PLACES_MIN = MAX_TRANSFERS_IN_FLIGHT;
+assert((PLACES_MIN & (PLACES_MIN - 1)) === 0, "Places are a power of two");
+
+/** In-flight transfers of one endpoint. A circle of places that is allocated once and doubled when it is full. */
 export class InFlightQueue {
-  #first: Transfer | undefined;
-  #last: Transfer | undefined;
+  /** A power of two of them; one that finished before older ones leaves a hole. */
+  #places = emptyPlaces(PLACES_MIN);
+  /** Place of the oldest. */
+  #first = 0;
+  /** Places from the oldest to the newest, with the holes. */
+  #used = 0;
   #length = 0;
   readonly #observer: QueueObserver;
   readonly #emptyWaiters: (() => void)[] = [];
@@ -44,10 +53,9 @@ export class InFlightQueue {
     const result = transfer.submit();
     if (result !== 0) return result;
     transfer.queue = this;
-    transfer.previous = this.#last;
-    if (this.#last === undefined) this.#first = transfer;
-    else this.#last.next = transfer;
-    this.#last = transfer;
+    if (this.#used === this.#places.length) this.#makeRoom();
+    this.#places[this.#place(this.#used)] = transfer;
+    this.#used++;
     this.#length++;
     if (transfer.hasTimeout) this.mayReorder = true;
     this.#observer.submitted(this);
@@ -56,25 +64,20 @@ export class InFlightQueue {
 
   /** Hands finished transfers back, oldest first. Gives how many. */
   scan(): number {
-    let found = 0;
-    let transfer = this.#first;
-    while (transfer !== undefined) {
-      const next: Transfer | undefined = transfer.next;
-      if (transfer.isFinished()) {
-        found++;
-        this.#remove(transfer);
-        tell(transfer);
-      } else if (!this.mayReorder) break;
-      transfer = next;
-    }
-    if (this.#length === 0) this.#emptied();
+    const before = this.#length;
+    // Those submitted meanwhile are behind, and cannot have finished: no event was handled.
+    const found = this.mayReorder ? this.#scanAll() : this.#scanInOrder(before);
+    if (this.#length === 0 && before > 0) this.#emptied();
     return found;
   }
 
   /** The transfers in flight now, newest first: the order to cancel them in. */
   newestFirst(): Transfer[] {
     const all: Transfer[] = [];
-    for (let t = this.#last; t !== undefined; t = t.previous) all.push(t);
+    for (let n = this.#used - 1; n >= 0; n--) {
+      const transfer = this.#places[this.#place(n)];
+      if (transfer !== undefined) all.push(transfer);
+    }
     return all;
   }
 
@@ -90,28 +93,71 @@ export class InFlightQueue {
    */
   abandon(): Transfer[] {
     const lost = this.newestFirst().reverse();
-    for (const transfer of lost) this.#remove(transfer);
+    for (const transfer of lost) transfer.queue = undefined;
+    this.#places.fill(undefined);
+    this.#length = 0;
     this.#observer.abandoned(lost.length);
     this.#emptied();
     return lost;
   }
 
-  #remove(transfer: Transfer): void {
-    const { previous, next } = transfer;
-    if (previous === undefined) this.#first = next;
-    else previous.next = next;
-    if (next === undefined) this.#last = previous;
-    else next.previous = previous;
-    transfer.previous = undefined;
-    transfer.next = undefined;
-    transfer.queue = undefined;
-    this.#length--;
+  /** Without holes: the oldest ends first, and the first that is pending ends the search. */
+  #scanInOrder(most: number): number {
+    let found = 0;
+    while (found < most) {
+      const transfer = this.#places[this.#first];
+      if (transfer === undefined || !transfer.isFinished()) break;
+      found++;
+      this.#places[this.#first] = undefined;
+      this.#first = this.#place(1);
+      this.#used--;
+      this.#length--;
+      transfer.queue = undefined;
+      tell(transfer);
+    }
+    return found;
+  }
+
+  /** All are looked at before anybody is told: who is told may submit, and move places. */
+  #scanAll(): number {
+    const finished: Transfer[] = [];
+    for (let n = 0; n < this.#used; n++) {
+      const place = this.#place(n);
+      const transfer = this.#places[place];
+      if (transfer === undefined || !transfer.isFinished()) continue;
+      this.#places[place] = undefined;
+      transfer.queue = undefined;
+      finished.push(transfer);
+    }
+    this.#length -= finished.length;
+    finished.forEach(tell);
+    return finished.length;
+  }
+
+  #place(n: number): number {
+    return (this.#first + n) & (this.#places.length - 1);
+  }
+
+  /** Closes the holes, and doubles the places if there were few. */
+  #makeRoom(): void {
+    const inFlight = this.newestFirst().reverse();
+    const isFull = inFlight.length > this.#places.length / 2;
+    const places = emptyPlaces(this.#places.length * (isFull ? 2 : 1));
+    inFlight.forEach((transfer, n) => places[n] = transfer);
+    this.#places = places;
+    this.#first = 0;
+    this.#used = inFlight.length;
   }
 
   #emptied(): void {
+    this.#used = 0;
     this.mayReorder = false;
     for (const resolve of this.#emptyWaiters.splice(0)) resolve();
   }
+}
+
+function emptyPlaces(count: number): (Transfer | undefined)[] {
+  return new Array<Transfer | undefined>(count).fill(undefined);
 }
 
 /**

@@ -64,3 +64,5 @@ export const POLL_FAILED = 0x38;
 
 /** open(2), Linux: read only, close on exec. */
 export const O_RDONLY_CLOEXEC = 0o2000000;
+/** clock_gettime(2), Linux: time since the boot, without sleep. */
+export const CLOCK_MONOTONIC = 1;

@@ -30,6 +30,7 @@ import { LIBUSB_ERROR } from "./libusb_constants.ts";
 import { libusbError } from "./libusb_errors.ts";
 import { type Library, type LibusbVersion, openLibrary } from "./library.ts";
 import { nativeBytes, type Pointer } from "./memory.ts";
+import { MonotonicClock } from "./monotonic_clock.ts";
 import { checkNodePermission } from "./node_permission.ts";
 import { readFromStart } from "./raw_descriptors.ts";
 
@@ -62,6 +63,7 @@ const RETRY_MS = 50;
 export class LibusbPort implements UsbPort {
   readonly #library: Library;
   readonly #context: Pointer;
+  readonly #clock: MonotonicClock;
   readonly #nowMs: () => number;
   readonly #hasDiscovery: boolean;
   readonly #checksPermissions: boolean;
@@ -80,7 +82,8 @@ export class LibusbPort implements UsbPort {
   ) {
     this.#library = library;
     this.#context = context;
-    this.#nowMs = options.nowMs ?? ((): number => performance.now());
+    this.#clock = new MonotonicClock(library);
+    this.#nowMs = options.nowMs ?? ((): number => this.#clock.nowMs());
     this.#hasDiscovery = options.discovery ?? true;
     this.#checksPermissions = options.checkPermissions ?? true;
     const shared = { context, nowMs: this.#nowMs };
@@ -226,6 +229,7 @@ export class LibusbPort implements UsbPort {
     this.#list.close();
     // SAFETY: no device is open, nothing is parked, nobody uses the context.
     await this.#library.symbols.libusb_exit(this.#context);
+    this.#clock.close();
     this.#library.close();
   }
 

@@ -203,6 +203,11 @@ export const LIBUSB_SYMBOLS = {
     result: "pointer",
     optional: true,
   },
+  clock_gettime: {
+    parameters: ["i32", "pointer"],
+    result: "i32",
+    optional: true,
+  },
   pthread_mutex_init: { parameters: ["pointer", "pointer"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
@@ -220,6 +225,7 @@ export const LIBUSB_HOT_SYMBOLS: ReadonlySet<keyof typeof LIBUSB_SYMBOLS> =
     "copyIn",
     "copyNative",
     "ppoll",
+    "clock_gettime",
   ]);
 
 /** The bound functions. */

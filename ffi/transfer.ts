@@ -154,9 +154,6 @@ export class Transfer {
   actualLengthBytes = 0;
   /** In flight, in this queue. */
   queue: InFlightQueue | undefined;
-  /** Neighbours in the queue. */
-  previous: Transfer | undefined;
-  next: Transfer | undefined;
   /** It has a time limit, so it may finish before older ones. */
   hasTimeout = false;
   /** We asked for it back: what the kernel calls completed and empty was killed. */

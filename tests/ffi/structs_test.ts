@@ -85,6 +85,7 @@ compare("Other constants are those of the headers", {
   POLLOUT: constants.POLLOUT,
   "POLLERR | POLLHUP | POLLNVAL": constants.POLL_FAILED,
   "O_RDONLY | O_CLOEXEC": constants.O_RDONLY_CLOEXEC,
+  CLOCK_MONOTONIC: constants.CLOCK_MONOTONIC,
 });
 
 Deno.test("The sentinel is no transfer status", () => {
