@@ -134,8 +134,15 @@ bus, no device. In every round each peer does the same work in changing order, C
 on libusb's asynchronous API among them. Reported are medians over the rounds of
 the ratio to C **of the same round**. Data are checked: a transfer with wrong
 content makes its row void. Our own client runs under the flags a driver has,
-\`--allow-ffi\` for libusb's path and one device node. Compilers are warmed up
-alike, in proportion to what each peer has to do.
+\`--allow-ffi\` for libusb's path and one device node. Each case is run twice
+and counted once: compilers and caches warm up on the first. What is made before
+the first transfer, memory above all, is made before the clock starts, in C and
+here.
+
+The floor is a program in this language that makes the same native calls under
+the same flags, and does nothing else: it never lets the event loop have a turn
+and serves one endpoint. Where it misses a target, no binding by FFI can meet it
+on that machine, with that device: see the limits below.
 
 ${
     data.absent.length === 0
@@ -175,13 +182,20 @@ ${ratioTable(data)}`;
 /** Found with a sampling profiler; true of the design, whatever the numbers of a run. */
 const LIMITS = `## The limit that remains, and why
 
-- **64 B at depth.** C resubmits inside its callback, so one poll of C's reaps up
-  to 26 transfers at any depth. We let libusb hand over what is ready, then look:
-  at depth 16 a look brings at most 16. A profile at depth 16 has six tenths of
-  our time in libusb, libc and the fake device, the same work as C's, a quarter in
-  our own compiled code, and the rest in the runtime. Three native calls belong to
-  each transfer (sentinel, submit, look), 7 ns each as pointers; as buffers they
-  would take 18 to 30 ns, as numbers 200.
+- **Depth below 26.** C resubmits inside its callback, and this device completes
+  inside the submit: so C reaps up to 26 transfers for one poll(2) at any depth,
+  and the queue of finished ones never runs empty. We let libusb hand over what is
+  ready, then look: at depth 16 a look brings at most 16, and each time the queue
+  runs empty, which costs the fake device two more system calls (real usbfs: none,
+  and there is no device that completes inside the submit). Three system calls per
+  look are all that parts the floor at depth 16 from the floor at depth 32. Where a
+  system call takes 100 ns that is little. On a virtual machine with page-table
+  isolation, as this was written on, one takes 1.06 µs and empties the translation
+  buffers, so that the copies which follow are slower, too: 4 to 10 µs per look.
+- **64 B at depth 32.** Three native calls belong to each transfer (sentinel,
+  submit, look), 7 to 10 ns each as pointers, together with what is around them
+  27 ns in the floor and 55 ns in the product, measured over a libusb whose submit
+  does nothing. C's own 290 ns are libusb's and the fake device's.
 - **Depth 1.** Each round trip is a look of its own: a poll, a read of the clock
   and a submit. C has none of these between two completions of this device.
 - **Interrupts.** A parked wake goes through the runtime's thread pool: two wakes

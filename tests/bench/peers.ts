@@ -115,6 +115,17 @@ function ours(design: string): Peer["prepare"] {
   };
 }
 
+/** What our own client costs at least: the native calls alone. */
+export const FLOOR = "floor: native calls";
+
+async function floor(): ReturnType<Peer["prepare"]> {
+  const { findLibrary } = await import("./client_support.ts");
+  const library = findLibrary();
+  return library === undefined
+    ? { absent: "libusb-1.0 is not installed" }
+    : { command: [...scopedDeno(library, "floor.ts"), library] };
+}
+
 /** Everyone, C first: it is in every round. */
 export const PEERS: readonly Peer[] = [
   { name: "C", share: 1, isochronous: true, prepare: compileC },
@@ -125,6 +136,7 @@ export const PEERS: readonly Peer[] = [
     isochronous: true,
     prepare: ours("fresh"),
   },
+  { name: FLOOR, share: 1, isochronous: true, prepare: floor },
   {
     name: "npm usb 2, buffer reused",
     share: 0.1,

@@ -1,6 +1,7 @@
 /** From rows to ratios: a table for people, targets met or not, data for machines. */
 
 import { CASES, type Figure, type Target, TARGETS } from "./cases.ts";
+import { FLOOR } from "./peers.ts";
 import type { Row } from "./rounds.ts";
 
 /** A peer's figures for a case: medians over rounds, ratios to C of the same round. */
@@ -23,6 +24,8 @@ export interface Summary {
 export interface Verdict {
   readonly target: Target;
   readonly ratio: number;
+  /** The same of the native calls alone, on this machine. Of throughput only: the floor never rests. */
+  readonly floor?: number;
   readonly isMet: boolean;
 }
 
@@ -115,7 +118,16 @@ export function verdicts(rows: readonly Row[]): Verdict[] {
     const value = ratio(rows, { ...target, caseName: target.case });
     const isMet = value >= (target.atLeast ?? -Infinity) &&
       value <= (target.atMost ?? Infinity);
-    return { target, ratio: value, isMet };
+    const floor = target.peer === "driverspace" &&
+        target.figure === "throughput" && target.against === "C"
+      ? ratio(rows, { ...target, peer: FLOOR, caseName: target.case })
+      : NaN;
+    return {
+      target,
+      ratio: value,
+      isMet,
+      ...(Number.isNaN(floor) ? {} : { floor }),
+    };
   });
 }
 
@@ -155,13 +167,14 @@ export function table(all: readonly Summary[]): string {
 
 /** One line per target. */
 export function targetLines(all: readonly Verdict[]): string {
-  return all.map(({ target, ratio: value, isMet }) => {
+  return all.map(({ target, ratio: value, isMet, floor }) => {
     const bound = target.atLeast === undefined
       ? `at most ${target.atMost}`
       : `at least ${target.atLeast}`;
     return `${isMet ? "met    " : "NOT MET"} ${
       number(value).padStart(6)
     } × ${target.against}, ` +
-      `${bound}: ${target.figure}, ${target.case} (${target.peer})`;
+      `${bound}: ${target.figure}, ${target.case} (${target.peer}` +
+      (floor === undefined ? ")" : `; floor ${number(floor)})`);
   }).join("\n");
 }

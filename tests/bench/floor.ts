@@ -1,0 +1,234 @@
+/**
+ * The floor under our own client: the same native calls, under the same flags,
+ * with nothing around them. It looks without a pause, never lets the event loop
+ * have a turn, and serves one endpoint of one device. What it costs beside C no
+ * program in this language can save; what `client.ts` costs beside it is ours.
+ *
+ *     floor.ts LIBRARY CASE...
+ */
+
+import { createContext } from "../../ffi/context.ts";
+import { type Library, openLibrary } from "../../ffi/library.ts";
+import {
+  LIBUSB_TRANSFER_TYPE,
+  STATUS_PENDING,
+} from "../../ffi/libusb_constants.ts";
+import {
+  PACKET,
+  PACKET_TABLE_OFFSET,
+  TIMEVAL,
+  TRANSFER,
+} from "../../ffi/libusb_structs.ts";
+import { nativeBytes, type Pointer } from "../../ffi/memory.ts";
+import {
+  ISO_PACKETS,
+  type Job,
+  jobFrom,
+  monotonicClock,
+  processCpuNs,
+  resultLine,
+  Tally,
+} from "./client_support.ts";
+
+const { fields } = TRANSFER;
+
+/** libusb, an open device, and memory that all of its transfers share. */
+class Bench {
+  readonly library: Library;
+  readonly symbols: Library["symbols"];
+  readonly context: Pointer;
+  readonly handle: bigint;
+  readonly look = nativeBytes(12);
+  readonly lookWords = new Int32Array(this.look.buffer);
+  readonly lookPointer: Pointer;
+  readonly pending = nativeBytes(4);
+  readonly pendingPointer: Pointer;
+  readonly noTime = nativeBytes(TIMEVAL.sizeBytes);
+  readonly noTimePointer: Pointer;
+
+  constructor(library: Library, context: Pointer, handle: bigint) {
+    this.library = library;
+    this.symbols = library.symbols;
+    this.context = context;
+    this.handle = handle;
+    new Int32Array(this.pending.buffer)[0] = STATUS_PENDING;
+    this.lookPointer = library.memory.pointerTo(this.look);
+    this.pendingPointer = library.memory.pointerTo(this.pending);
+    this.noTimePointer = library.memory.pointerTo(this.noTime);
+  }
+
+  handleEvents(): void {
+    // SAFETY: the time is ours and only read.
+    this.symbols.libusb_handle_events_timeout_completed(
+      this.context,
+      this.noTimePointer,
+      null,
+    );
+  }
+}
+
+/** A transfer, and what is called for it each time. */
+class FloorTransfer {
+  readonly bench: Bench;
+  readonly struct: Pointer;
+  readonly status: Pointer;
+  readonly data: Uint8Array<ArrayBuffer>;
+  startedNs = 0;
+
+  constructor(bench: Bench, job: Job) {
+    const { memory, symbols } = bench.library;
+    const packets = job.type === LIBUSB_TRANSFER_TYPE.ISOCHRONOUS
+      ? ISO_PACKETS
+      : 0;
+    // SAFETY: ours until the process ends.
+    const struct = symbols.libusb_alloc_transfer(packets);
+    if (struct === null) throw new Error("no memory");
+    const address = memory.address(struct);
+    const status = memory.pointer(address + BigInt(fields.status[0]));
+    if (status === null) throw new Error("no address");
+    this.bench = bench;
+    this.struct = struct;
+    this.status = status;
+    this.data = nativeBytes(job.bytes).fill(1);
+    const table = packets * PACKET.sizeBytes;
+    const bytes = nativeBytes(PACKET_TABLE_OFFSET + table);
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(fields.dev_handle[0], bench.handle, true);
+    view.setUint8(fields.endpoint[0], job.endpoint);
+    view.setUint8(fields.type[0], job.type);
+    view.setInt32(fields.length[0], job.bytes, true);
+    view.setBigUint64(fields.buffer[0], memory.addressOf(this.data), true);
+    view.setInt32(fields.num_iso_packets[0], packets, true);
+    for (let n = 0; n < packets; n++) {
+      const at = PACKET_TABLE_OFFSET + n * PACKET.sizeBytes;
+      view.setUint32(at, job.bytes / packets, true);
+    }
+    // SAFETY: our own struct, not in flight; the buffer lives with this object.
+    memory.write(struct, bytes);
+  }
+
+  submit(): void {
+    const { symbols, pendingPointer } = this.bench;
+    // SAFETY: four bytes of ours into our own struct, not in flight.
+    symbols.copyNative(this.status, pendingPointer, 4);
+    // SAFETY: struct and buffer live until the process ends.
+    const result = symbols.libusb_submit_transfer(this.struct);
+    if (result !== 0) throw new Error(`submit: ${result}`);
+  }
+
+  isFinished(): boolean {
+    const { symbols, lookPointer, lookWords } = this.bench;
+    // SAFETY: twelve bytes of our own struct into a buffer of ours.
+    symbols.copyNative(lookPointer, this.status, 12);
+    return lookWords[0] !== STATUS_PENDING;
+  }
+}
+
+/** One look, and all that it finds. Called often: what is called once is not compiled well. */
+class Reader {
+  readonly #bench: Bench;
+  readonly #tally: Tally;
+  readonly #all: readonly FloorTransfer[];
+  #submitted = 0;
+  #next = 0;
+
+  constructor(bench: Bench, tally: Tally) {
+    this.#bench = bench;
+    this.#tally = tally;
+    this.#all = Array.from(
+      { length: tally.job.depth },
+      () => new FloorTransfer(bench, tally.job),
+    );
+  }
+
+  start(): void {
+    for (const transfer of this.#all) this.#submit(transfer);
+  }
+
+  look(): void {
+    this.#bench.handleEvents();
+    for (let n = 0; n < this.#all.length; n++) {
+      const transfer = this.#all[this.#next];
+      if (transfer === undefined || !transfer.isFinished()) break;
+      this.#tally.record(transfer.data, transfer.startedNs);
+      if (this.#submitted < this.#tally.job.count) this.#submit(transfer);
+      this.#next = this.#next + 1 === this.#all.length ? 0 : this.#next + 1;
+    }
+  }
+
+  #submit(transfer: FloorTransfer): void {
+    const { job } = this.#tally;
+    this.#submitted++;
+    if (job.latency) transfer.startedNs = this.#tally.nowNs();
+    transfer.submit();
+  }
+}
+
+async function openDevice(library: Library): Promise<Bench> {
+  const { memory, symbols } = library;
+  const context = await createContext(library, { hasDiscovery: true });
+  const out = nativeBytes(8);
+  // SAFETY: out-parameters of ours; the list and the device live until the end.
+  symbols.libusb_get_device_list(context, out);
+  const list = memory.out(out);
+  const first = list && memory.out(memory.read(list, 8));
+  if (first === null) throw new Error("no device");
+  // SAFETY: as above.
+  const result = await symbols.libusb_open(first, out);
+  const handle = memory.out(out);
+  if (result !== 0 || handle === null) throw new Error(`open: ${result}`);
+  // SAFETY: an open handle.
+  await symbols.libusb_claim_interface(handle, 0);
+  return new Bench(library, context, memory.address(handle));
+}
+
+/** A control transfer to the fake device, waited for on the spot. */
+function control(
+  bench: Bench,
+  request: number,
+  data: Uint8Array<ArrayBuffer>,
+): void {
+  const isIn = request === 2;
+  const setup = [isIn ? 0xc0 : 0x40, request, 0, 0, 0, 0, data.length, 0];
+  const transfer = new FloorTransfer(bench, {
+    ...jobFrom("0,0,0,0,0,1,1,0"),
+    endpoint: 0,
+    type: LIBUSB_TRANSFER_TYPE.CONTROL,
+    bytes: 8 + data.length,
+  });
+  transfer.data.set(setup);
+  transfer.data.set(data, 8);
+  transfer.submit();
+  while (!transfer.isFinished()) bench.handleEvents();
+  data.set(transfer.data.subarray(8));
+}
+
+function cpuNs(bench: Bench): number {
+  const helper = nativeBytes(16);
+  control(bench, 2, helper);
+  return processCpuNs() -
+    Number(new DataView(helper.buffer).getBigUint64(0, true));
+}
+
+async function main(): Promise<void> {
+  const [path = "", ...cases] = Deno.args;
+  const bench = await openDevice(openLibrary({ path }));
+  const nowNs = monotonicClock(path);
+  for (const text of cases) {
+    const job = jobFrom(text);
+    const model = nativeBytes(24);
+    new BigUint64Array(model.buffer).set(job.model.map(BigInt));
+    control(bench, 1, model);
+    const tally = new Tally(job, nowNs);
+    const reader = new Reader(bench, tally);
+    const cpu = cpuNs(bench);
+    const wall = nowNs();
+    reader.start();
+    while (tally.completed < job.count) reader.look();
+    const wallNs = nowNs() - wall;
+    console.log(resultLine(tally, { wallNs, cpuNs: cpuNs(bench) - cpu }));
+  }
+  Deno.exit(0);
+}
+
+await main();
