@@ -141,7 +141,7 @@ export class DeviceTransfers {
       isIsochronous: packets !== undefined,
       sink: options.sink,
       onEnd: options.onEnd,
-      foundAtMs: () => this.#pump.foundAtMs,
+      finder: this.#pump,
       release: (done) => {
         this.#rings.delete(done);
         for (const transfer of transfers) {

@@ -92,7 +92,7 @@ function makeRing(count: number, results: number[] = []): {
       return true;
     },
     onEnd: (outcome) => ends.push(outcome),
-    foundAtMs: () => 7,
+    finder: { foundAtMs: 7 },
     release: () => released.count++,
   });
   return Object.assign(made, { ring, queue, reports, ends, released });
