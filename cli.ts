@@ -24,6 +24,7 @@ import type {
 } from "./driver/host/client_process.ts";
 import { systemClock } from "./driver/host/system_clock.ts";
 import { systemReader } from "./driver/host/system_reader.ts";
+import { VERSION } from "./driver/host/version.ts";
 import { BootMouse } from "./driver/sim/devices/boot_mouse.ts";
 import { CdcAcmEcho } from "./driver/sim/devices/cdc_acm_echo.ts";
 import {
@@ -102,7 +103,7 @@ function makeMisbehaving(variant: string | undefined): VirtualDevice {
 /** Everything commands use that reaches hardware or simulates it. */
 function makeToolbox(): Toolbox {
   return {
-    version: "0.1.0",
+    version: VERSION,
     drivers: [{
       driver: usbtmc,
       moduleUrl: new URL("./driver/class/usbtmc/driver.ts", import.meta.url)

@@ -1,3 +1,4 @@
+import { VERSION } from "../../driver/host/version.ts";
 import { COMMANDS } from "../../driver/host/cli/commands.ts";
 import { EXIT_MEANINGS } from "../../driver/host/cli/exit_codes.ts";
 import { editDistance, nearest } from "../../driver/host/cli/suggest.ts";
@@ -43,6 +44,12 @@ Deno.test("driverspace help exit-codes prints the whole table", async () => {
   for (const [code, meaning] of Object.entries(EXIT_MEANINGS)) {
     assertStringIncludes(out, `${code}  ${meaning}`);
   }
+});
+
+Deno.test("The version is that of deno.json", async () => {
+  const config = new URL("../../deno.json", import.meta.url);
+  const { version } = JSON.parse(await Deno.readTextFile(config));
+  assertEquals(VERSION, version);
 });
 
 Deno.test("driverspace --version names versions", async () => {

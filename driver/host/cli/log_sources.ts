@@ -10,7 +10,7 @@ import { logFolder } from "../own_folders.ts";
 import { UnreachableError } from "../supervisor/client.ts";
 import { askSupervisor } from "../supervisor/client.ts";
 import { ConfigurationError } from "../supervisor/configuration.ts";
-import { readConfiguration } from "../supervisor/running_supervisor.ts";
+import { readConfiguration } from "../supervisor/read_configuration.ts";
 import type { CommandCall } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { missingName } from "./output.ts";

@@ -11,7 +11,7 @@ import { formatIds } from "../../usb.ts";
 import { LogFileError } from "../log_rotation.ts";
 import { logFolder } from "../own_folders.ts";
 import type { DriverEntry } from "../supervisor/configuration.ts";
-import { readConfiguration } from "../supervisor/running_supervisor.ts";
+import { readConfiguration } from "../supervisor/read_configuration.ts";
 import type { CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
 import { checkEntry, prepareEntry } from "./serve_prepare.ts";

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readSecretLine } from "../private_file.ts";
 import { type Handle, refusal } from "./answers.ts";
 import { guardBrowsers } from "./browser_guard.ts";
 
@@ -93,11 +94,7 @@ export function listenOnPort(
 export function readToken(path: string): string {
   let text: string;
   try {
-    const { mode } = Deno.statSync(path);
-    if (mode !== null && (mode & 0o077) !== 0) {
-      throw new Error("others may read it; chmod 600 it");
-    }
-    text = Deno.readTextFileSync(path).split("\n")[0]?.trim() ?? "";
+    text = readSecretLine(path);
   } catch (error) {
     throw new ListenError(
       `Cannot use the token file ${path}: ${reasonOf(error)}`,

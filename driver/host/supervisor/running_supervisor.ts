@@ -18,13 +18,12 @@ import { MetricRegistry } from "../metrics/registry.ts";
 import { type ManagerSocket, openManagerSocket } from "../systemd/notify.ts";
 import { ServiceNotifier } from "../systemd/service_notifier.ts";
 import {
-  CONFIGURATION_BYTES_MAX,
   ConfigurationError,
   type DriverEntry,
-  parseConfiguration,
   type SupervisorConfiguration,
 } from "./configuration.ts";
 import { EventRing } from "./event_ring.ts";
+import { readConfiguration } from "./read_configuration.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { PreparedDriver } from "./supervisor_words.ts";
 import { FileLock, wholeFile } from "./whole_file.ts";
@@ -68,31 +67,6 @@ export interface RunningService {
   reload(): Promise<string>;
   /** Ends everything in order. */
   stop(reason: string): Promise<void>;
-}
-
-/**
- * Reads a configuration's file.
- *
- * @throws {ConfigurationError} When it cannot be read or used.
- */
-export function readConfiguration(path: string): SupervisorConfiguration {
-  let source: string;
-  try {
-    if (Deno.statSync(path).size > CONFIGURATION_BYTES_MAX) {
-      throw new Error("it is too long");
-    }
-    source = Deno.readTextFileSync(path);
-  } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new ConfigurationError(path, [
-      { line: 1, column: 1, message: `Cannot read it: ${reason}` },
-    ]);
-  }
-  return parseConfiguration(source, path);
 }
 
 /**
