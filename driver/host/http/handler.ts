@@ -181,6 +181,7 @@ export class HttpHandler {
       stopping: supervisor.isStopping,
       last_event: events.lastSequence,
       log: logPath ?? null,
+      configured: supervisor.names,
       ...this.#readiness(statuses).body,
       drivers: statuses.map(driverView),
     };

@@ -166,6 +166,7 @@ const SCHEMAS: Readonly<Record<string, JsonObject>> = {
     stopping: flag,
     last_event: count,
     log: maybe("string"),
+    configured: listOf(text),
     ready: flag,
     checks: CHECKS,
     drivers: listOf(driverSchema),

@@ -83,8 +83,8 @@ export class Supervisor {
   /** Begins with a configuration. Resolves when every driver was told to start. */
   start(configuration: SupervisorConfiguration): Promise<void> {
     this.#recall();
+    this.#configuration = configuration;
     return this.#inTurn(async () => {
-      this.#configuration = configuration;
       await this.#lookOnce();
       for (const entry of configuration.drivers.values()) {
         await this.#add(entry);
@@ -133,6 +133,11 @@ export class Supervisor {
   /** Whether it is on its way out. */
   get isStopping(): boolean {
     return this.#isStopping;
+  }
+
+  /** Names of the configuration, also of those that are not prepared yet. */
+  get names(): readonly string[] {
+    return [...this.#configuration?.drivers.keys() ?? []];
   }
 
   /** Every driver, in the order of the configuration. */
