@@ -66,7 +66,7 @@ const PARTS: readonly {
   },
   {
     name: "host",
-    files: /^driver\/host\/([a-z0-9_]+\/)?[a-z0-9_]+\.ts$/,
+    files: /^driver\/host\/([a-z0-9_]+\/)?[a-z0-9_]+(\.d)?\.ts$/,
     mayImport: ["words", "loop", "policy", "page"],
   },
   {
@@ -165,10 +165,16 @@ Deno.test("The page is imported as text, never as code", async () => {
   assertEquals(wrong, []);
 });
 
-Deno.test("Only the typed face imports packages, and only node: built-ins besides", async () => {
+/** Files that give a package its types, and the only ones to import it. */
+const TYPED_FACES: readonly string[] = [
+  "driver/std.ts",
+  "driver/host/mqtt/mqtt_client.ts",
+];
+
+Deno.test("Only typed faces import packages, and only node: built-ins besides", async () => {
   const wrong: string[] = [];
   for (const path of await sourceFiles()) {
-    if (path === "driver/std.ts") continue;
+    if (TYPED_FACES.includes(path)) continue;
     const source = await Deno.readTextFile(new URL(path, root));
     for (const specifier of importsOf(source)) {
       const isLocal = specifier.startsWith(".") ||
@@ -177,6 +183,21 @@ Deno.test("Only the typed face imports packages, and only node: built-ins beside
     }
   }
   assertEquals(wrong, []);
+});
+
+Deno.test("The MQTT client is imported when the bridge connects, and by nobody else", async () => {
+  const users: string[] = [];
+  for (const path of await sourceFiles()) {
+    const source = await Deno.readTextFile(new URL(path, root));
+    const isUser = importsOf(source.replaceAll(/import type [^;]*;/g, ""))
+      .some((specifier) => specifier.endsWith("/mqtt_client.ts"));
+    if (isUser) users.push(path);
+  }
+  assertEquals(users, []);
+  const link = await Deno.readTextFile(
+    new URL("driver/host/mqtt/broker_link.ts", root),
+  );
+  assert(link.includes('await import("./mqtt_client.ts")'));
 });
 
 Deno.test("Deno.dlopen is said in ffi only", async () => {

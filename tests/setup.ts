@@ -120,6 +120,20 @@ const TEST: readonly Need[] = [
     why: "a peer: pyvisa-py against the virtual multimeter",
     names: { apt: "python3-pyvisa-py", dnf: "", pacman: "", apk: "" },
   },
+  {
+    why: "a peer: an MQTT broker",
+    names: same("mosquitto"),
+  },
+  {
+    why: "a peer: MQTT clients",
+    names: {
+      apt: "mosquitto-clients",
+      dnf: "mosquitto",
+      pacman: "mosquitto",
+      apk: "mosquitto-clients",
+    },
+  },
+  { why: "certificates for the MQTT broker", names: same("openssl") },
   { why: "which files a sandboxed driver opens", names: same("strace") },
   {
     why: "the unit, user and folders of the service, judged by systemd",

@@ -8,6 +8,7 @@
 import type { Json, LogLevel } from "../../driver.ts";
 import type { DeviceMatch } from "../../match.ts";
 import { parseToml } from "../../std.ts";
+import { type MqttSettings, readMqttSettings } from "../mqtt/settings.ts";
 import {
   DEFAULT_RESTART_POLICY,
   type RestartPolicy,
@@ -47,6 +48,8 @@ export interface SupervisorConfiguration {
   readonly server: ServerConfiguration;
   /** Absolute path; absent: the default place. */
   readonly stateFile?: string;
+  /** For the bridge, a process of its own. Absent: there is none. */
+  readonly mqtt?: MqttSettings;
   /** By name, in the order of the file. */
   readonly drivers: ReadonlyMap<string, DriverEntry>;
 }
@@ -87,6 +90,9 @@ export function parseConfiguration(
   const top = new TableReader(value, [], problems);
   const server = readServer(top.table("server"));
   const stateFile = top.filePath("state_file");
+  const mqtt = top.raw("mqtt") === undefined
+    ? undefined
+    : readMqttSettings(top.table("mqtt"));
   const drivers = readDrivers(top.table("drivers"));
   top.finish();
   const { list } = problems;
@@ -94,7 +100,12 @@ export function parseConfiguration(
     list.sort((a, b) => a.line - b.line || a.column - b.column);
     throw new ConfigurationError(where, list);
   }
-  return { server, ...(stateFile === undefined ? {} : { stateFile }), drivers };
+  return {
+    server,
+    ...(stateFile === undefined ? {} : { stateFile }),
+    ...(mqtt === undefined ? {} : { mqtt }),
+    drivers,
+  };
 }
 
 function parseSource(source: string, where: string): unknown {
