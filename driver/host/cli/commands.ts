@@ -14,6 +14,7 @@ import { explainCommand, permissionsCommand } from "./explain_command.ts";
 import { installCommand } from "./install_command.ts";
 import { listCommand } from "./list_command.ts";
 import { logsCommand } from "./logs_command.ts";
+import { mqttCommand } from "./mqtt_command.ts";
 import { runCommand } from "./run_command.ts";
 import { serveCommand } from "./serve_command.ts";
 import { simulateCommand } from "./simulate_command.ts";
@@ -39,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   topCommand,
   dashboardCommand,
   logsCommand,
+  mqttCommand,
   unitCommand,
   installCommand,
 ];
