@@ -179,7 +179,7 @@ export interface Report {
   readonly data: Uint8Array;
   /** When it was found complete, on the port's clock, in milliseconds. */
   readonly timestampMs: number;
-  /** Isochronous only. */
+  /** Isochronous only. Lent as `data` are: each may say something else in the next report. */
   readonly packets?: readonly PacketOutcome[];
 }
 

@@ -152,6 +152,8 @@ export class InFlightQueue {
   #emptied(): void {
     this.#used = 0;
     this.mayReorder = false;
+    // Mostly nobody waits: at small depths a queue is empty after each look.
+    if (this.#emptyWaiters.length === 0) return;
     for (const resolve of this.#emptyWaiters.splice(0)) resolve();
   }
 }

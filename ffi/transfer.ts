@@ -11,10 +11,11 @@ import type { PacketOutcome, TransferStatus } from "../driver/port.ts";
 import type { InFlightQueue } from "./in_flight_queue.ts";
 import { LIBUSB_TRANSFER, STATUS_PENDING } from "./libusb_constants.ts";
 import { transferStatus } from "./libusb_errors.ts";
-import { PACKET, PACKET_TABLE_OFFSET, TRANSFER } from "./libusb_structs.ts";
+import { PACKET_TABLE_OFFSET, TRANSFER } from "./libusb_structs.ts";
 import type { LibusbSymbols } from "./libusb_symbols.ts";
 import type { Library } from "./library.ts";
 import { type Memory, nativeBytes, type Pointer } from "./memory.ts";
+import { PacketTable } from "./packet_table.ts";
 
 /** `status`, `length`, `actual_length`: neighbours in the struct. */
 const LOOK_BYTES = 12;
@@ -22,9 +23,6 @@ const LOOK_BYTES = 12;
 /** What changes from use to use, from `flags` to `length`. */
 const HEAD_OFFSET = TRANSFER.fields.flags[0];
 const HEAD_BYTES = TRANSFER.fields.actual_length[0] - HEAD_OFFSET;
-
-/** A packet's entry as words of 32 bits. */
-const PACKET_WORDS = PACKET.sizeBytes / 4;
 
 /** Makes transfers; holds what all of them share. */
 export class TransferFactory {
@@ -316,6 +314,11 @@ export class Transfer {
     return this.isLost ? [] : this.#packets?.read() ?? [];
   }
 
+  /** The same in objects that the next call writes anew: for reports, which are lent. */
+  lendPackets(): readonly PacketOutcome[] {
+    return this.isLost ? [] : this.#packets?.lend() ?? [];
+  }
+
   /** Tells its user that it is finished. */
   tell(): void {
     if (this.owner !== undefined) this.owner.finished(this);
@@ -335,62 +338,3 @@ export class Transfer {
 }
 
 function unused(): void {}
-
-/** The packet table behind the struct of an isochronous transfer. */
-class PacketTable {
-  readonly #symbols: LibusbSymbols;
-  readonly #table: Pointer;
-  readonly #copy: Pointer;
-  /** Our copy: `length`, `actual_length`, `status` of each packet. */
-  readonly #words: Int32Array<ArrayBuffer>;
-  #count = 0;
-
-  constructor(factory: TransferFactory, table: Pointer, packetsMax: number) {
-    const bytes = nativeBytes(packetsMax * PACKET.sizeBytes);
-    this.#symbols = factory.symbols;
-    this.#table = table;
-    this.#copy = factory.memory.pointerTo(bytes);
-    this.#words = new Int32Array(bytes.buffer);
-  }
-
-  /** Clears what the last use left, too: a resubmit reuses it. */
-  write(lengthsBytes: readonly number[]): void {
-    const words = this.#words;
-    this.#count = lengthsBytes.length;
-    for (let n = 0; n < lengthsBytes.length; n++) {
-      words[n * PACKET_WORDS] = lengthsBytes[n] ?? 0;
-      words[n * PACKET_WORDS + 1] = 0;
-      words[n * PACKET_WORDS + 2] = 0;
-    }
-    // SAFETY: not in flight; room was made for `packetsMax` packets, here and there.
-    this.#symbols.copyNative(
-      this.#table,
-      this.#copy,
-      this.#count * PACKET.sizeBytes,
-    );
-  }
-
-  /** What became of each. Lengths are bounded by what was asked for. */
-  read(): PacketOutcome[] {
-    const words = this.#words;
-    // SAFETY: as in `write`.
-    this.#symbols.copyNative(
-      this.#copy,
-      this.#table,
-      this.#count * PACKET.sizeBytes,
-    );
-    const outcomes: PacketOutcome[] = [];
-    let offsetBytes = 0;
-    for (let n = 0; n < this.#count; n++) {
-      const lengthBytes = words[n * PACKET_WORDS] ?? 0;
-      const actual = (words[n * PACKET_WORDS + 1] ?? 0) >>> 0;
-      outcomes.push({
-        status: transferStatus(words[n * PACKET_WORDS + 2] ?? 0),
-        offsetBytes,
-        actualLengthBytes: Math.min(actual, lengthBytes),
-      });
-      offsetBytes += lengthBytes;
-    }
-    return outcomes;
-  }
-}

@@ -193,7 +193,7 @@ export class TransferRing implements InputRing, TransferOwner {
     const length = transfer.actualLengthBytes;
     if (this.#parts.isIsochronous) {
       report.data = view;
-      report.packets = transfer.packets();
+      report.packets = transfer.lendPackets();
     } else if (length === view.length) {
       report.data = view;
     } else if (report.data.length !== length || report.data === NO_DATA) {

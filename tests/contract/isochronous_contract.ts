@@ -1,7 +1,7 @@
 /** The port contract: isochronous transfers. */
 
 import { MAX_ISOCHRONOUS_PACKETS } from "../../driver/limits.ts";
-import type { PacketOutcome } from "../../driver/port.ts";
+import type { TransferStatus } from "../../driver/port.ts";
 import { assert, assertEquals } from "../../driver/std.ts";
 import type { ContractBench } from "./bench.ts";
 import {
@@ -96,14 +96,14 @@ export const ISOCHRONOUS_TESTS: readonly ContractTest[] = [
     run: async (bench) => {
       const { device } = await openIsochronous(bench);
       const starts: number[] = [];
-      const packets: PacketOutcome[] = [];
+      const statuses: TransferStatus[] = [];
       const input = device.openInput({
         endpoint: ISOCHRONOUS_IN,
         transfersInFlight: 8,
         packetsPerTransfer: 16,
         sink: (report) => {
           starts.push(report.data[0] ?? 0);
-          packets.push(...report.packets ?? []);
+          for (const { status } of report.packets ?? []) statuses.push(status);
           return true;
         },
         onEnd: () => {},
@@ -112,7 +112,8 @@ export const ISOCHRONOUS_TESTS: readonly ContractTest[] = [
       // that six in a row come without one.
       await eventually(bench, () => hasRun(starts, 6, 16), "a run of six");
       await within(bench, input.stop());
-      assert(packets.every((packet) => packet.status === "completed"));
+      assert(statuses.length >= 6 * 16);
+      assert(statuses.every((status) => status === "completed"));
     },
   },
   {

@@ -23,7 +23,7 @@ class FakeTransfer {
     return Promise.resolve();
   }
 
-  packets(): [] {
+  lendPackets(): [] {
     return [];
   }
 }
