@@ -36,7 +36,7 @@ import { VirtualMultimeter } from "./driver/sim/devices/multimeter.ts";
 import { SimulatedPort } from "./driver/sim/simulated_port.ts";
 import { seededRandom, VirtualBus } from "./driver/sim/virtual_bus.ts";
 import type { VirtualDevice } from "./driver/sim/virtual_device.ts";
-import { openLibrary } from "./ffi/library.ts";
+import { libraryCandidates, openLibrary } from "./ffi/library.ts";
 import { LibusbPort } from "./ffi/libusb_port.ts";
 import { landlockAbi } from "./ffi/linux/landlock.ts";
 import { Libc } from "./ffi/linux/libc.ts";
@@ -112,6 +112,8 @@ function makeToolbox(): Toolbox {
     virtualDevices: DEVICES,
     driverProcessUrl: new URL("./ffi/driver_process.ts", import.meta.url).href,
     safeStateUrl: new URL("./ffi/safe_state_process.ts", import.meta.url).href,
+    watchUrl: new URL("./ffi/watch_process.ts", import.meta.url).href,
+    libraryCandidates: libraryCandidates(Deno.build),
     launcherUrl: new URL("./ffi/linux/launcher_main.ts", import.meta.url).href,
     system: systemReader(),
     findLibrary,

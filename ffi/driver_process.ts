@@ -15,10 +15,13 @@ import { takeLauncherReport } from "../driver/host/sandbox_policy_report.ts";
 import { StartClock } from "../driver/host/start_clock.ts";
 import { Libc } from "./linux/libc.ts";
 import { openDirect, openLocked, type ProcessStart } from "./process_device.ts";
-import { once, openLog, sparePipe, writeAll } from "./process_streams.ts";
-
-/** As much as a pipe holds. */
-const INPUT_BYTES = 64 * 1024;
+import {
+  once,
+  openLog,
+  readInput,
+  sparePipe,
+  writeAll,
+} from "./process_streams.ts";
 
 /** Runs a driver as this process, from its arguments to its exit. */
 export async function serveDriver(driver: AnyDriver): Promise<never> {
@@ -74,14 +77,4 @@ function endOnRejection(): void {
 function readStart(args: readonly string[]): ProcessStart {
   const { report, rest } = takeLauncherReport(args);
   return { config: decodeDriverConfig(rest[0]), report };
-}
-
-/** What `Deno.stdin.readable` gives, without loading the streams of the web for it. */
-async function* readInput(): AsyncGenerator<Uint8Array, void> {
-  const buffer = new Uint8Array(INPUT_BYTES);
-  for (;;) {
-    const lengthBytes = await Deno.stdin.read(buffer);
-    if (lengthBytes === null) return;
-    yield buffer.slice(0, lengthBytes);
-  }
 }

@@ -32,7 +32,7 @@ import { type Library, type LibusbVersion, openLibrary } from "./library.ts";
 import { nativeBytes, type Pointer } from "./memory.ts";
 import { MonotonicClock } from "./monotonic_clock.ts";
 import { checkNodePermission } from "./node_permission.ts";
-import { readFromStart } from "./raw_descriptors.ts";
+import { readFile, readFromStart } from "./raw_descriptors.ts";
 
 /** How to open the port. */
 export interface LibusbPortOptions {
@@ -56,6 +56,8 @@ export type InheritedPlace = Omit<KnownPlace, "descriptors">;
 
 /** After an arrival the system may still be making the node or setting its mode. */
 const SETTLING_MS = 1_000;
+/** One page: what such a file has at most. */
+const SYSTEM_TEXT_BYTES = 4096;
 /** Pause between tries meanwhile. */
 const RETRY_MS = 50;
 
@@ -124,6 +126,16 @@ export class LibusbPort implements UsbPort {
   } {
     const { path, version, warning } = this.#library;
     return { path, version, warning };
+  }
+
+  /**
+   * A short text that the system shows below `/proc` or `/sys`, read by libc:
+   * the runtime opens nothing there without all permissions.
+   */
+  systemText(path: string): string | undefined {
+    this.#checkOpen(`read ${path}`);
+    const bytes = readFile(this.#library, path, SYSTEM_TEXT_BYTES);
+    return bytes && new TextDecoder().decode(bytes).trim();
   }
 
   /** Devices on the bus now, hubs left out. */

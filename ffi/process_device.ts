@@ -39,7 +39,8 @@ export interface HeldDevice {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-const PERMISSIONS = [
+/** Every kind of permission that Deno knows, to be given up. */
+export const PERMISSIONS = [
   "ffi",
   "read",
   "write",

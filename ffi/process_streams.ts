@@ -50,6 +50,19 @@ export function openLog(config: DriverConfig, libc: () => Libc): LogSink {
   }
 }
 
+/** As much as a pipe holds. */
+const INPUT_BYTES = 64 * 1024;
+
+/** What `Deno.stdin.readable` gives, without loading the streams of the web for it. */
+export async function* readInput(): AsyncGenerator<Uint8Array, void> {
+  const buffer = new Uint8Array(INPUT_BYTES);
+  for (;;) {
+    const lengthBytes = await Deno.stdin.read(buffer);
+    if (lengthBytes === null) return;
+    yield buffer.slice(0, lengthBytes);
+  }
+}
+
 /** Writes all of it to stdout. */
 export async function writeAll(bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {

@@ -70,7 +70,7 @@ export class SysfsDevice {
 }
 
 /** Reads a file by libc. `undefined` when it cannot be opened or read. */
-function readFile(
+export function readFile(
   library: Library,
   path: string,
   maxBytes: number,

@@ -35,8 +35,8 @@ const PARTS: readonly {
     mayImport: ["words", "loop", "class"],
   },
   {
-    // Programs that hold a device, where libusb, loop and frames meet. Nothing
-    // imports them: hosts start them.
+    // Programs that hold a device or list them, where libusb, loop and frames
+    // meet. Nothing imports them: hosts start them.
     name: "process",
     files: /^ffi\/[a-z_]*process[a-z_]*\.ts$/,
     mayImport: ["words", "loop", "ffi", "linux", "policy", "host"],

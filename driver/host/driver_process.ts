@@ -18,6 +18,7 @@ import {
 } from "../limits.ts";
 import type { Clock, Timer } from "../loop/clock.ts";
 import type { SafeStateResult } from "../loop/safe_state.ts";
+import { BeatWatch } from "./beat_watch.ts";
 import type { ClientProcess } from "./client_process.ts";
 import {
   classifyExit,
@@ -50,6 +51,8 @@ export interface DriverProcessEnd {
   readonly failure: WireFailure | undefined;
   /** What it says became of its device; `undefined` when it could not say. */
   readonly safeState: SafeStateResult | undefined;
+  /** Its launcher refused to start it: it never had the device. */
+  readonly isRefused: boolean;
   /** Last of what it wrote to stderr, for diagnosis; may hold anything. */
   readonly stderrTail: string;
   readonly wasReady: boolean;
@@ -102,10 +105,9 @@ export class DriverProcess {
   #sent: ExitEvidence["sent"];
   #exit: ExitFrame | undefined;
   #lastBeat: HeartbeatFrame | undefined;
-  #missedBeats = 0;
   #nextCallId = 1;
   #deadline: Timer | undefined;
-  #watch: Timer | undefined;
+  #watch: BeatWatch | undefined;
 
   /** Begins to watch. */
   constructor(process: ClientProcess, options: DriverProcessOptions) {
@@ -222,7 +224,7 @@ export class DriverProcess {
       this.#readFrames(),
     ]);
     this.#deadline?.cancel();
-    this.#watch?.cancel();
+    this.#watch?.[Symbol.dispose]();
     this.#state = "ended";
     this.#ready.resolve(undefined);
     for (const [id, call] of this.#calls) {
@@ -239,15 +241,16 @@ export class DriverProcess {
   ): DriverProcessEnd {
     const signal = status.signal ?? undefined;
     const wasReady = this.#wasReady;
+    // Before READY only the launcher speaks there; a refusal has its reason.
+    const refusal = wasReady ? undefined : parseRefusal(stderrTail);
     const exitClass = classifyExit({
       report: this.#exit,
       code: status.code,
       signal,
       sent: this.#sent,
       wasReady,
+      refusal: refusal?.refusal,
     });
-    // Before READY only the launcher speaks there; a refusal has its reason.
-    const refusal = wasReady ? undefined : parseRefusal(stderrTail);
     return {
       exitClass,
       code: status.code,
@@ -256,6 +259,7 @@ export class DriverProcess {
         EXIT_SENTENCES[exitClass],
       failure: this.#exit?.failure,
       safeState: this.#exit?.safeState,
+      isRefused: refusal !== undefined,
       stderrTail,
       wasReady,
       readyMs: wasReady ? this.#options.clock.nowMs() - this.#readyAtMs : 0,
@@ -291,7 +295,7 @@ export class DriverProcess {
         break;
       case "heartbeat":
         this.#lastBeat = frame;
-        this.#missedBeats = 0;
+        this.#watch?.beat();
         break;
       case "result":
         this.#answered(frame);
@@ -329,18 +333,13 @@ export class DriverProcess {
     else call.reject(new CommandFailure(frame.failure));
   }
 
-  /**
-   * Counts beats that did not come. A tick that is late itself does not count:
-   * then it was us who did not run, and beats may wait in the pipe.
-   */
   #watchBeats(): void {
     const { clock, missedBeatsMax = HEARTBEATS_MISSED_MAX } = this.#options;
-    const dueMs = clock.nowMs() + HEARTBEAT_INTERVAL_MS;
-    this.#watch = clock.setTimer(HEARTBEAT_INTERVAL_MS, () => {
-      const isLate = clock.nowMs() - dueMs > HEARTBEAT_INTERVAL_MS;
-      if (!isLate) this.#missedBeats++;
-      if (this.#missedBeats > missedBeatsMax) this.#kill("kill-hang");
-      else this.#watchBeats();
+    this.#watch = new BeatWatch({
+      clock,
+      intervalMs: HEARTBEAT_INTERVAL_MS,
+      missedMax: missedBeatsMax,
+      onSilence: () => this.#kill("kill-hang"),
     });
   }
 }

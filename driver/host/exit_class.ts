@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { LauncherRefusal } from "./sandbox_policy_failures.ts";
 import type { ExitFrame } from "./wire.ts";
 
 /** Why a driver process ended. Label values of metrics, so the set is closed. */
@@ -60,6 +61,8 @@ export interface ExitEvidence {
     | "kill-insist"
     | undefined;
   readonly wasReady: boolean;
+  /** What its launcher refused to start it for, if it did. */
+  readonly refusal?: LauncherRefusal | undefined;
 }
 
 /** Decides the class. What we did ourselves outranks what it says of itself. */
@@ -72,6 +75,8 @@ export function classifyExit(evidence: ExitEvidence): ExitClass {
   if (isCalledOff(evidence)) return "clean";
   if (signal !== undefined) return classOfSignal(signal, evidence.wasReady);
   if (report !== undefined) return classOfReport(report.reason, sent);
+  const { refusal } = evidence;
+  if (refusal !== undefined) return REFUSAL_CLASSES[refusal] ?? "permission";
   return classOfCode(evidence.code, sent, evidence.wasReady);
 }
 
@@ -94,6 +99,17 @@ export const EXIT_SENTENCES: Readonly<Record<ExitClass, string>> = {
   "hang": "it stopped answering and was killed",
   "protocol": "it or its device broke the protocol",
   "killed": "it was killed on demand",
+};
+
+/** Refusals that are the world's doing and may be over at the next try. */
+const REFUSAL_CLASSES: Partial<Record<LauncherRefusal, ExitClass>> = {
+  "configuration": "config",
+  // The bus was looked at before the device left.
+  "device-missing": "device-gone",
+  "device-other": "device-gone",
+  "device-io": "fault",
+  "interface-busy": "fault",
+  "memory": "fault",
 };
 
 const NEVER_RETRIED: ReadonlySet<ExitClass> = new Set([

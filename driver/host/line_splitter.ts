@@ -9,13 +9,16 @@ import { WireError } from "./wire_check.ts";
 
 const NEWLINE = 0x0a;
 
-/**
- * Cuts a byte stream into lines of at most MAX_FRAME_BYTES, whatever the sizes
- * of the pieces that come in.
- */
+/** Cuts a byte stream into lines of bounded length, whatever the sizes of the pieces that come in. */
 export class LineSplitter {
+  readonly #lengthBytesMax: number;
   #parts: Uint8Array[] = [];
   #lengthBytes = 0;
+
+  /** Without a length, the one of a driver's frames. */
+  constructor(lengthBytesMax: number = MAX_FRAME_BYTES) {
+    this.#lengthBytesMax = lengthBytesMax;
+  }
 
   /**
    * Takes a piece and gives the lines it completes, without their newlines. A
@@ -46,11 +49,11 @@ export class LineSplitter {
     if (part.length === 0) return;
     this.#parts.push(part);
     this.#lengthBytes += part.length;
-    if (this.#lengthBytes < MAX_FRAME_BYTES) return;
+    if (this.#lengthBytes < this.#lengthBytesMax) return;
     this.#take();
     throw new WireError(
       "tooLong",
-      `Cannot read a frame: longer than ${MAX_FRAME_BYTES} bytes`,
+      `Cannot read a frame: longer than ${this.#lengthBytesMax} bytes`,
     );
   }
 

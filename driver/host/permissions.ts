@@ -123,6 +123,7 @@ const NEVER_NEEDED = [
   "sys",
 ] as const;
 
-function flagPath(path: string): string {
+/** A path in a flag: a comma in it is doubled, as Deno wants it. */
+export function flagPath(path: string): string {
   return path.replaceAll(",", ",,");
 }

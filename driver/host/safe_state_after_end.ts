@@ -26,7 +26,7 @@ export interface SafeStateOutcome extends SafeStateReport {
 /** What is known of an end. */
 export type EndOfDriver = Pick<
   DriverProcessEnd,
-  "exitClass" | "safeState" | "signal" | "wasReady"
+  "exitClass" | "safeState" | "signal" | "wasReady" | "isRefused"
 >;
 
 /** After the time limit and a SIGKILL: gone in milliseconds, unless it sits in the kernel. */
@@ -39,9 +39,10 @@ const STUCK_AFTER_MS = SAFE_STATE_TIMEOUT_MS + 2_000;
 export function needsSafeState(end: EndOfDriver): boolean {
   if (end.exitClass === "device-gone") return false;
   if (end.safeState !== undefined) return end.safeState === "failed";
+  // Neither a launcher nor a driver that cannot read its options has the device.
+  if (end.isRefused) return false;
   const isRefusal = end.exitClass === "permission" ||
     end.exitClass === "config";
-  // A launcher refuses before the driver has the device.
   return !isRefusal || end.wasReady || end.signal !== undefined;
 }
 

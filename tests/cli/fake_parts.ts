@@ -76,6 +76,8 @@ export function fakeToolbox(parts: {
     virtualDevices: [{ name: "multimeter", description: "A multimeter" }],
     driverProcessUrl: "file:///driver_process.ts",
     safeStateUrl: "file:///safe_state_process.ts",
+    watchUrl: "file:///watch_process.ts",
+    libraryCandidates: ["/usr/lib/libusb.so"],
     launcherUrl: "file:///launcher_main.ts",
     system,
     findLibrary: () => ({ path: "/usr/lib/libusb.so", version: "1.0.30" }),

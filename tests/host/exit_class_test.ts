@@ -34,6 +34,36 @@ const TABLE: readonly [what: string, Partial<ExitEvidence>, ExitClass][] = [
     "config",
   ],
   ["launcher refused", { code: 77, wasReady: false }, "permission"],
+  ["launcher may not open the node", {
+    code: 77,
+    wasReady: false,
+    refusal: "device-access",
+  }, "permission"],
+  ["launcher found no node: it left", {
+    code: 77,
+    wasReady: false,
+    refusal: "device-missing",
+  }, "device-gone"],
+  ["launcher found another device: it left", {
+    code: 77,
+    wasReady: false,
+    refusal: "device-other",
+  }, "device-gone"],
+  ["somebody holds an interface", {
+    code: 77,
+    wasReady: false,
+    refusal: "interface-busy",
+  }, "fault"],
+  ["device did not answer the launcher", {
+    code: 77,
+    wasReady: false,
+    refusal: "device-io",
+  }, "fault"],
+  ["launcher's command line is wrong", {
+    code: 78,
+    wasReady: false,
+    refusal: "configuration",
+  }, "config"],
   ["handler threw", { code: 70, report: { reason: "fault" } }, "fault"],
   ["uncaught", { code: 1 }, "fault"],
   ["failed while stopping", { sent: "stop", code: 70 }, "fault"],

@@ -47,6 +47,7 @@ export const SUITES: readonly Suite[] = [
       bus_driver: "tests/sandbox/bus_driver.ts",
       raw_driver: "tests/lab/programs/raw_driver.ts",
       driverspace: "tests/lab/programs/driverspace.ts",
+      watch: "ffi/watch_process.ts",
       safe_state: "ffi/safe_state_process.ts",
       usbtmc_driver: "tests/lab/programs/usbtmc_driver.ts",
     },

@@ -52,6 +52,8 @@ export interface StartOptions {
   readonly logLevel?: DriverConfig["logLevel"];
   /** Default: the machine's. */
   readonly clock?: Clock;
+  /** Id of this boot of the system; default: as we may read it. */
+  readonly boot?: string;
   /** For tests. Default SAFE_STATE_TIMEOUT_MS. */
   readonly safeStateTimeoutMs?: number;
 }
@@ -233,7 +235,7 @@ export function configFor(parts: ConfigParts): DriverConfig {
   const { allowExcess, logLevel } = options;
   return {
     instance: plan.driver.manifest.name,
-    boot: bootId(),
+    boot: options.boot ?? bootId(),
     mode: isDirect ? "direct" : "sandboxed",
     library: library.path,
     nodePath: device.nodePath ?? "",

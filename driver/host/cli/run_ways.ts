@@ -161,8 +161,8 @@ export function busEnvironment(): Record<string, string> {
   return { ...directEnvironment(), PATH: Deno.env.get("PATH") ?? "" };
 }
 
-/** The driver's process needs the module cache, a virtual bus around us, and nothing else. */
-function directEnvironment(): Record<string, string> {
+/** A process of ours needs the module cache, a virtual bus around us, and nothing else. */
+export function directEnvironment(): Record<string, string> {
   const kept = [
     "DENO_DIR",
     "HOME",

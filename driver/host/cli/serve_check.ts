@@ -14,6 +14,7 @@ import type { DriverEntry } from "../supervisor/configuration.ts";
 import { readConfiguration } from "../supervisor/read_configuration.ts";
 import type { CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
+import { watchProgram } from "./serve_bus.ts";
 import { checkEntry, prepareEntry } from "./serve_prepare.ts";
 import { harmless, harmlessLines } from "./text.ts";
 
@@ -46,6 +47,7 @@ export async function prepareConfiguration(
   const folder = logFolder();
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const parts = { toolbox, io, logFolder: folder, isDirect: false };
+  await watchProgram(toolbox);
   return await forEach(call, path, async (entry) => {
     const prepared = await prepareEntry(entry, parts);
     await prepared.dispose?.();

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { DeviceInfo, UsbPort } from "../../port.ts";
 import { ListenError } from "../http/server.ts";
 import { LogFileError } from "../log_rotation.ts";
 import { logFolder } from "../own_folders.ts";
@@ -12,6 +11,7 @@ import {
   ConfigurationError,
   type DriverEntry,
 } from "../supervisor/configuration.ts";
+import { readConfiguration } from "../supervisor/read_configuration.ts";
 import {
   type RunningService,
   startService,
@@ -20,10 +20,9 @@ import { LockedError } from "../supervisor/whole_file.ts";
 import { watchdogMs } from "../systemd/service_notifier.ts";
 import type { CliIo, Command, CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
-import { bootId } from "./run_start.ts";
+import { watchBusFor } from "./serve_bus.ts";
 import { checkConfiguration, prepareConfiguration } from "./serve_check.ts";
 import { prepareEntry } from "./serve_prepare.ts";
-import type { Toolbox } from "./toolbox.ts";
 
 /** The command. */
 export const serveCommand: Command = {
@@ -72,32 +71,37 @@ async function serve(call: CommandCall): Promise<ExitCode> {
 }
 
 async function run(call: CommandCall, path: string): Promise<ExitCode> {
-  const { io, toolbox } = call;
+  const { io } = call;
   const folder = logFolder();
   Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  await using port = new LazyPort(toolbox);
+  // What is wrong with it is told before anything is started.
+  readConfiguration(path);
+  const { clock } = io;
+  const random = (): number => io.random();
+  await using bus = await watchBusFor(call.toolbox, { clock, random });
+  const { toolbox, watcher, hello } = bus;
   const isDirect = call.has("direct");
-  const parts = { toolbox, io, logFolder: folder, isDirect };
+  const { boot } = hello;
+  const start = { boot };
+  const parts = { toolbox, io, logFolder: folder, isDirect, start };
   const service = await startService({
-    clock: io.clock,
-    random: () => io.random(),
+    clock,
+    random,
     configurationPath: path,
     defaults: {
       socket: defaultSocket(),
       stateFile: `${folder}/supervisor.json`,
       logPath: `${folder}/supervisor.log`,
     },
-    devices: () => port.devices(),
-    prepare: async (entry: DriverEntry) => {
-      if (!("virtual" in entry.device)) await port.open();
-      return await prepareEntry(entry, parts);
-    },
+    devices: () => watcher.devices(),
+    busChanges: (changed) => watcher.subscribe(changed),
+    prepare: (entry: DriverEntry) => prepareEntry(entry, parts),
     versions: {
       driverspace: toolbox.version,
       deno: Deno.version.deno,
-      libusb: toolbox.findLibrary().version,
+      libusb: hello.libraryVersion,
     },
-    boot: bootId(),
+    boot,
     systemd: {
       notifySocket: Deno.env.get("NOTIFY_SOCKET"),
       watchdogMs: watchdogMs((name) => Deno.env.get(name), Deno.pid),
@@ -155,28 +159,6 @@ function say(io: CliIo, text: string): void {
     io.err(`${text}\n`);
   } catch {
     // The terminal is gone.
-  }
-}
-
-/** The bus, opened when the first real device is wanted. */
-class LazyPort implements AsyncDisposable {
-  readonly #toolbox: Toolbox;
-  #port: Promise<UsbPort> | undefined;
-
-  constructor(toolbox: Toolbox) {
-    this.#toolbox = toolbox;
-  }
-
-  open(): Promise<UsbPort> {
-    return this.#port ??= this.#toolbox.openPort();
-  }
-
-  async devices(): Promise<readonly DeviceInfo[]> {
-    return await (await this.#port)?.devices() ?? [];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#port)?.close();
   }
 }
 

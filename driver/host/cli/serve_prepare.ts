@@ -23,7 +23,7 @@ import {
   type DeviceChoice,
   type RunPlan,
 } from "./run_plan.ts";
-import { type StartedRun, startRun } from "./run_start.ts";
+import { type StartedRun, type StartOptions, startRun } from "./run_start.ts";
 import type { Toolbox } from "./toolbox.ts";
 
 /** What drivers are prepared with. */
@@ -34,8 +34,8 @@ export interface PrepareParts {
   readonly logFolder: string;
   /** For tests and for machines without a sandbox; said in the log. */
   readonly isDirect: boolean;
-  /** For tests. Default SAFE_STATE_TIMEOUT_MS. */
-  readonly safeStateTimeoutMs?: number;
+  /** What else a run may be told. */
+  readonly start?: Pick<StartOptions, "boot" | "safeStateTimeoutMs">;
 }
 
 /**
@@ -47,7 +47,7 @@ export async function prepareEntry(
   entry: DriverEntry,
   parts: PrepareParts,
 ): Promise<PreparedDriver> {
-  const { toolbox, io, logFolder, isDirect, safeStateTimeoutMs } = parts;
+  const { toolbox, io, logFolder, isDirect, start = {} } = parts;
   const { choice, driver } = await checkEntry(entry, toolbox);
   const { manifest } = driver;
   const plan: RunPlan = {
@@ -64,9 +64,9 @@ export async function prepareEntry(
     plan,
     toolbox,
     {
+      ...start,
       clock: io.clock,
       ...(logLevel === undefined ? {} : { logLevel }),
-      ...(safeStateTimeoutMs === undefined ? {} : { safeStateTimeoutMs }),
     },
   );
   const rotation = keepRotated(plan.logPath, { clock: io.clock });

@@ -65,6 +65,8 @@ export interface BundledPrograms {
   readonly launcherPath: string;
   /** What makes a device safe when its driver is dead. */
   readonly safeStatePath: string;
+  /** What watches the bus for a supervisor. */
+  readonly watchPath: string;
   /** A driver with its process around it, by the driver's name. */
   readonly driverPaths: Readonly<Record<string, string>>;
 }
@@ -79,6 +81,10 @@ export interface Toolbox {
   readonly driverProcessUrl: string;
   /** URL of the main module of the process that makes a device safe. */
   readonly safeStateUrl: string;
+  /** URL of the main module of the process that watches the bus. */
+  readonly watchUrl: string;
+  /** Where libusb may be on this platform, most usual first. */
+  readonly libraryCandidates: readonly string[];
   /** URL of the launcher's main module. */
   readonly launcherUrl: string;
   /** Programs made into one file ahead, where there are no sources to make them from. */

@@ -46,6 +46,7 @@ const LEFT_BEHIND: EndOfDriver = {
   signal: "SIGKILL",
   wasReady: true,
   safeState: undefined,
+  isRefused: false,
 };
 
 /** Keeps one device safe. */

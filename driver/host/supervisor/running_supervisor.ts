@@ -41,6 +41,8 @@ export interface ServiceOptions {
     readonly logPath: string;
   };
   readonly devices: () => Promise<readonly DeviceInfo[]>;
+  /** Calls back at each change on the bus, until the result is called. Absent: it is looked at now and then only. */
+  readonly busChanges?: (changed: () => void) => () => void;
   readonly prepare: (entry: DriverEntry) => Promise<PreparedDriver>;
   /** Component to version: `driverspace`, `deno`, `libusb`. */
   readonly versions: Readonly<
@@ -113,6 +115,8 @@ export async function startService(
     onBug: (error) => log.write("error", "http.bug", String(error)),
   });
   const server = await open(configuration, options, handler);
+  const deaf = options.busChanges?.(() => supervisor.look());
+  if (deaf !== undefined) stack.defer(deaf);
   await supervisor.start(configuration);
   notifier.ready();
   const owned = stack.move();

@@ -19,6 +19,7 @@ export function endOfSpawn(error: unknown): DriverProcessEnd {
     message: error instanceof Error ? error.message : String(error),
     failure: undefined,
     safeState: undefined,
+    isRefused: false,
     stderrTail: "",
     wasReady: false,
     readyMs: 0,

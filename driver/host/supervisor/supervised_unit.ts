@@ -122,11 +122,12 @@ export class SupervisedUnit {
     if (!this.#isOver) this.#driver.start();
   }
 
-  /** Looks at the bus. */
-  async look(devices: readonly DeviceInfo[]): Promise<void> {
+  /** Looks at the bus; without `devices` at its own only: nobody knows what is on the other. */
+  async look(devices?: readonly DeviceInfo[]): Promise<void> {
     const own = this.#prepared?.devices;
     try {
-      this.#driver.devicesChanged(own === undefined ? devices : await own());
+      const there = own === undefined ? devices : await own();
+      if (there !== undefined) this.#driver.devicesChanged(there);
     } catch (error) {
       this.#note("error", "bus.failed", `Cannot look at the bus: ${error}`);
     }

@@ -12,6 +12,7 @@ import { UsbError } from "../../errors.ts";
 import type { Clock, Timer } from "../../loop/clock.ts";
 import type { DeviceInfo } from "../../port.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
+import { BusView } from "./bus_view.ts";
 import type { DriverEntry, SupervisorConfiguration } from "./configuration.ts";
 import {
   type ConfigurationDiff,
@@ -34,7 +35,7 @@ import type { WholeFile } from "./whole_file.ts";
 export interface SupervisorOptions {
   readonly clock: Clock;
   readonly random: () => number;
-  /** What is on the bus. Opens nothing. */
+  /** What is on the bus. @throws {Error} When it cannot be told now: the last list stands. */
   readonly devices: () => Promise<readonly DeviceInfo[]>;
   /**
    * Gets a driver ready to be started: its manifest, how it is spawned.
@@ -66,8 +67,10 @@ export class Supervisor {
   #remembered: RememberedState["drivers"] = {};
   /** Names of drivers whose supervisor died while they had a device. */
   readonly #leftBehind = new Set<string>();
-  #devices: readonly DeviceInfo[] = [];
+  readonly #bus: BusView;
   #look: Timer | undefined;
+  #looked: Promise<void> = Promise.resolve();
+  #isLookDue = false;
   #save: Timer | undefined;
   #lastTickMs: number;
   #isStopping = false;
@@ -77,6 +80,7 @@ export class Supervisor {
   /** Does nothing before `start`. */
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#bus = new BusView(options);
     this.#lastTickMs = options.clock.nowMs();
   }
 
@@ -91,6 +95,16 @@ export class Supervisor {
       }
       this.#lookAgain();
     });
+  }
+
+  /** Looks at the bus now: something changed there. */
+  look(): void {
+    if (!this.#isStopping) void this.#lookOnce();
+  }
+
+  /** Why what it knows of the bus may be old, if so. */
+  get busProblem(): string | undefined {
+    return this.#bus.problem;
   }
 
   /** Takes another configuration; what is equal in both is not touched. */
@@ -204,7 +218,7 @@ export class Supervisor {
       }),
     });
     this.#units.set(entry.name, unit);
-    await unit.start(this.#devices);
+    await unit.start(this.#bus.devices);
   }
 
   async #remove(name: string): Promise<void> {
@@ -229,16 +243,25 @@ export class Supervisor {
     );
   }
 
-  async #lookOnce(): Promise<void> {
-    const { devices, log, clock, onLook } = this.#options;
-    try {
-      this.#devices = await devices();
-    } catch (error) {
-      log.write("error", "bus.failed", `Cannot look at the bus: ${error}`);
-    }
-    for (const unit of [...this.#units.values()]) {
-      await unit.look(this.#devices);
-    }
+  /** One look at a time; what changes meanwhile is seen by one more. */
+  #lookOnce(): Promise<void> {
+    if (this.#isLookDue) return this.#looked;
+    this.#isLookDue = true;
+    this.#looked = this.#looked.then(() => {
+      this.#isLookDue = false;
+      return this.#lookNow();
+    });
+    return this.#looked;
+  }
+
+  async #lookNow(): Promise<void> {
+    const { clock, onLook } = this.#options;
+    await this.#bus.look();
+    // For a device that was seen last nothing is started: it may have left.
+    const devices = this.#bus.problem === undefined
+      ? this.#bus.devices
+      : undefined;
+    for (const unit of [...this.#units.values()]) await unit.look(devices);
     this.#lastTickMs = clock.nowMs();
     onLook?.(this.status().map(({ state }) => state));
   }

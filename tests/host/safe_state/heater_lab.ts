@@ -72,7 +72,9 @@ export class HeaterLab implements AsyncDisposable {
       io: { clock: this.clock },
       logFolder: this.#folder.path,
       isDirect,
-      ...(safeStateTimeoutMs === undefined ? {} : { safeStateTimeoutMs }),
+      ...(safeStateTimeoutMs === undefined
+        ? {}
+        : { start: { safeStateTimeoutMs } }),
     };
     this.supervisor = new Supervisor({
       clock: this.clock,

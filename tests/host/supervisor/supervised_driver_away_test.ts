@@ -52,6 +52,7 @@ Deno.test("Nobody vouches for a device but its driver, or a launcher that never 
     safeState: undefined,
     signal: undefined,
     wasReady: true,
+    isRefused: false,
     ...parts,
   });
   const unsafe: Partial<EndOfDriver>[] = [
@@ -78,6 +79,8 @@ Deno.test("Nobody vouches for a device but its driver, or a launcher that never 
     { exitClass: "config", safeState: "none", wasReady: false },
     { exitClass: "device-gone" },
     { exitClass: "device-gone", safeState: "impossible" },
+    // Somebody else holds the interface: nobody of ours had the device.
+    { exitClass: "fault", wasReady: false, isRefused: true },
     // A launcher refused: nobody had the device.
     { exitClass: "permission", wasReady: false },
     { exitClass: "config", wasReady: false },
@@ -217,6 +220,26 @@ Deno.test("The last values stay visible with their age, marked as stale", async 
   const [value] = bench.driver.status().values;
   assertEquals(value?.data, { volts: 1.25 });
   assertEquals([value?.stale, value?.ageMs], [true, 4_000]);
+  await bench.stop();
+});
+
+Deno.test("A device that left before its launcher opened it is waited for; one that somebody holds is tried again", async () => {
+  const bench = new Bench();
+  await bench.start();
+  await bench.ready();
+  await bench.pass(10_000);
+  bench.devices = [fakeDevice({ id: "1-4#8" })];
+  await bench.die(139, "SIGSEGV");
+  bench.process.complain("launcher: device-missing: Cannot open it: ENOENT\n");
+  await bench.die(77);
+  assertEquals(bench.driver.state, "waiting-device");
+  assertEquals(bench.driver.history.failures, 1, "The crash alone");
+  await bench.look();
+  assertEquals(bench.driver.state, "starting");
+  bench.process.complain("launcher: interface-busy: It is held\n");
+  await bench.die(77);
+  assertEquals(bench.driver.state, "backoff");
+  assertEquals(bench.log.filter((what) => what === "safe").length, 1);
   await bench.stop();
 });
 

@@ -47,6 +47,8 @@ export class SupervisorBench {
   file: string | undefined;
   fileError: Error | undefined;
   busError: Error | undefined;
+  /** How often the bus was looked at. */
+  looks = 0;
   safeStates = 0;
   isAutomatic = true;
   onSpawn: () => void = () => {};
@@ -56,10 +58,12 @@ export class SupervisorBench {
     this.supervisor = new Supervisor({
       clock: this.clock,
       random: () => 0.5,
-      devices: () =>
-        this.busError === undefined
+      devices: () => {
+        this.looks++;
+        return this.busError === undefined
           ? Promise.resolve(this.devices)
-          : Promise.reject(this.busError),
+          : Promise.reject(this.busError);
+      },
       prepare: (entry) => {
         if (entry.driver !== "usbtmc") {
           return Promise.reject(

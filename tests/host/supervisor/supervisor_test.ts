@@ -162,11 +162,44 @@ Deno.test("A bus that cannot be listed is told and tried again", async () => {
   await bench.supervisor.start(configure({ a: "A" }));
   await bench.pass(2_000);
   assertEquals(bench.states(), { a: "waiting-device" });
-  assert(bench.lines.includes("bus.failed"));
+  assertEquals(bench.supervisor.busProblem, "netlink is full");
   assertLessOrEqual(bench.supervisor.tickAgeMs, 500);
   bench.busError = undefined;
   await bench.pass(500);
   assertEquals(bench.states(), { a: "ready" });
+  const told = bench.lines.filter((event) => event.startsWith("bus."));
+  assertEquals(told, ["bus.failed", "bus.recovered"], "Once each");
+  const published = bench.events.since(0).events
+    .map(({ event }) => event).filter((event) => event.startsWith("bus."));
+  assertEquals(published, told);
+  await bench.stop();
+});
+
+Deno.test("While nobody looks at the bus no driver is started for what was seen last, and none is ended", async () => {
+  const bench = new SupervisorBench();
+  await bench.supervisor.start(configure({ a: "A", b: "B" }));
+  await bench.pass(500);
+  bench.busError = new Error("nobody watches it");
+  await bench.pass(500);
+  bench.processes[0]?.process.end(69);
+  await bench.pass(2_000);
+  assertEquals(bench.states(), { a: "waiting-device", b: "ready" });
+  bench.busError = undefined;
+  await bench.pass(500);
+  assertEquals(bench.states(), { a: "ready", b: "ready" });
+  await bench.stop();
+});
+
+Deno.test("A change on the bus is looked at when it is told, not when it is due", async () => {
+  const bench = new SupervisorBench();
+  bench.devices = [];
+  await bench.supervisor.start(configure({ a: "A" }));
+  await bench.pass(300);
+  bench.devices = [meter("A", 7)];
+  for (let time = 0; time < 100; time++) bench.supervisor.look();
+  await bench.clock.advance(0);
+  assertEquals(bench.states(), { a: "ready" });
+  assertLessOrEqual(bench.looks, 5, "A hundred calls are one look, or two");
   await bench.stop();
 });
 

@@ -8,7 +8,7 @@ import { runCli } from "../../../driver/host/cli/main.ts";
 import { processIo } from "../../../driver/host/cli/process_io.ts";
 import type { Toolbox } from "../../../driver/host/cli/toolbox.ts";
 import { systemReader } from "../../../driver/host/system_reader.ts";
-import { openLibrary } from "../../../ffi/library.ts";
+import { libraryCandidates, openLibrary } from "../../../ffi/library.ts";
 import { LibusbPort } from "../../../ffi/libusb_port.ts";
 
 const beside = (name: string): string =>
@@ -20,10 +20,13 @@ const toolbox: Toolbox = {
   virtualDevices: [],
   driverProcessUrl: "file:///none",
   safeStateUrl: "file:///none",
+  watchUrl: "file:///none",
+  libraryCandidates: libraryCandidates(Deno.build),
   launcherUrl: "file:///none",
   bundles: {
     launcherPath: beside("launcher"),
     safeStatePath: beside("safe_state"),
+    watchPath: beside("watch"),
     driverPaths: { usbtmc: beside("usbtmc_driver") },
   },
   system: systemReader(),

@@ -1,0 +1,73 @@
+/** A supervisor on a bus, without native code of its own: by real processes. */
+
+import { assert, assertEquals, assertMatch } from "../../driver/std.ts";
+import { isAlive, ServedBus } from "./served_bus.ts";
+import { HAS_NOTIFY } from "./spawned.ts";
+
+const ON_BUS = { ignore: !HAS_NOTIFY };
+
+Deno.test(
+  "serve drives a real device without the right to call native code, and follows it over a replug",
+  ON_BUS,
+  async () => {
+    await using served = new ServedBus();
+    await served.serve();
+    const line = Deno.readTextFileSync(`/proc/${served.pid}/cmdline`);
+    assert(
+      !line.includes("--allow-ffi") && !line.includes("--allow-all"),
+      line,
+    );
+    assertMatch(line, /--no-prompt/);
+    served.bus.unplug(served.meter);
+    await served.until(/dmm +waiting-device/);
+    served.bus.plug(served.meter);
+    await served.until(/dmm +ready/);
+    served.signal("SIGTERM");
+    assertEquals(await served.ended(), 0);
+  },
+);
+
+Deno.test(
+  "A watcher that dies or stops is replaced, told, and touches no driver",
+  ON_BUS,
+  async () => {
+    await using served = new ServedBus();
+    await served.serve();
+    const [driver, first] = [served.driver(), served.watcher()];
+    Deno.kill(first, "SIGKILL");
+    const failed = await served.logged("bus.failed");
+    assertMatch(String(failed["msg"]), /nobody watches it: .*SIGKILL/);
+    await served.logged("bus.recovered");
+    const second = served.watcher();
+    assert(second !== first);
+    Deno.kill(second, "SIGSTOP");
+    const silent = await served.logged("bus.failed", 1);
+    assertMatch(String(silent["msg"]), /it fell silent and was killed/);
+    await served.logged("bus.recovered", 1);
+    assert(!isAlive(second), "It was killed");
+    assertEquals(served.driver(), driver, "The driver is the same process");
+    // What came while nobody watched is seen by the next one.
+    const third = served.watcher();
+    Deno.kill(third, "SIGKILL");
+    served.bus.unplug(served.meter);
+    await served.until(/dmm +waiting-device/);
+  },
+);
+
+Deno.test(
+  "A supervisor that is killed leaves no process, and the next one takes over",
+  ON_BUS,
+  async () => {
+    await using served = new ServedBus();
+    await served.serve();
+    const left = [served.driver(), served.watcher()];
+    served.signal("SIGKILL");
+    await served.ended();
+    const killedAtMs = performance.now();
+    while (left.some(isAlive)) {
+      assert(performance.now() - killedAtMs < 10_000, "An orphan is left");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await served.serve();
+  },
+);
