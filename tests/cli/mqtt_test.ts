@@ -55,6 +55,24 @@ Deno.test("mqtt tells what is wrong with its configuration, and ends with 78", a
   );
 });
 
+Deno.test("unit prints a second unit where the configuration asks for a bridge", async () => {
+  using folder = new Folder();
+  const without = configuration(folder, "");
+  const one = await driverspace(["unit", without]);
+  assertEquals(one.out.split("[Service]").length, 2);
+  const path = configuration(folder, '[mqtt]\nbroker = "mqtt://192.0.2.1"\n');
+  const two = await driverspace(["unit", path]);
+  assertEquals([two.code, two.out.split("[Service]").length], [0, 3]);
+  assertStringIncludes(
+    two.out,
+    `--allow-net=192.0.2.1:1883,unix:${folder.path}/socket `,
+  );
+  const bad = configuration(folder, "[mqtt]\n");
+  const refused = await driverspace(["unit", bad]);
+  assertEquals(refused.code, 78);
+  assertStringIncludes(refused.err, "mqtt.broker is missing");
+});
+
 const reason = HAS_MOSQUITTO ? "" : " [not run: there is no mosquitto]";
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {

@@ -4,10 +4,20 @@
  * @module
  */
 
+import {
+  bridgeCommand,
+  fetchCommand,
+  moduleFlags,
+} from "../mqtt/bridge_command.ts";
+import type { BridgeGrants } from "../mqtt/permissions.ts";
+import { ConfigurationError } from "../supervisor/configuration.ts";
+import { readConfiguration } from "../supervisor/read_configuration.ts";
+import { mqttUnit } from "../systemd/mqtt_unit.ts";
 import { systemdUnit, type UnitFile } from "../systemd/unit.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
 import { hiddenFromService, ownProgram } from "./own_program.ts";
+import { SERVICE_SOCKET } from "./supervisor_access.ts";
 
 /** The command. */
 export const unitCommand: Command = {
@@ -15,7 +25,8 @@ export const unitCommand: Command = {
   summary: "Print a hardened systemd unit for a supervisor",
   usage: "CONFIG [--user NAME]",
   details: "Prints the unit only; where to put it and how to put it in force " +
-    "stand in its comments. Installs nothing.",
+    "stand in its comments. Where CONFIG has a table [mqtt], the unit of its " +
+    "bridge comes second. Installs nothing.",
   flags: {
     user: {
       description: "Who runs it, default driverspace",
@@ -30,27 +41,36 @@ export const unitCommand: Command = {
   run: unit,
 };
 
-function unit(call: CommandCall): Promise<ExitCode> {
-  const { file, hidden } = unitFor(call);
+async function unit(call: CommandCall): Promise<ExitCode> {
+  const units = await unitsFor(call);
+  const hidden = new Set(units.flatMap((unit) => unit.hidden));
   for (const path of hidden) {
     call.io.err(
       `driverspace: The unit hides ${path}: move it, to /opt for instance\n`,
     );
   }
   call.io.out(
-    [
-      `# ${file.path}`,
-      "# After it is in its place, as root:",
-      ...file.commands.map((command) => `#   ${command}`),
-      file.text,
-    ].join("\n"),
+    units.map(({ file }) =>
+      [
+        `# ${file.path}`,
+        "# After it is in its place, as root:",
+        ...file.commands.map((command) => `#   ${command}`),
+        file.text,
+      ].join("\n")
+    ).join("\n"),
   );
-  return Promise.resolve(EXIT.done);
+  return EXIT.done;
 }
 
-function unitFor(
+interface ShownUnit {
+  readonly file: UnitFile;
+  /** Paths the service would not find. */
+  readonly hidden: readonly string[];
+}
+
+async function unitsFor(
   { positionals, value }: CommandCall,
-): { readonly file: UnitFile; readonly hidden: readonly string[] } {
+): Promise<ShownUnit[]> {
   const [path = ""] = positionals;
   const user = value("user");
   const command = [...ownProgram(), "serve", path];
@@ -64,11 +84,54 @@ function unitFor(
       command,
       ...(user === undefined ? {} : { user }),
     });
-    return { file, hidden: hiddenFromService(command) };
+    const supervisor = { file, hidden: hiddenFromService(command) };
+    return [supervisor, ...await bridgeUnits(path, user)];
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) {
       throw new CliError(EXIT.usage, error.message);
     }
     throw error;
+  }
+}
+
+/** The bridge has a unit of its own, where the configuration is there and asks for one. */
+async function bridgeUnits(
+  path: string,
+  user: string | undefined,
+): Promise<ShownUnit[]> {
+  const settings = mqttOf(path);
+  if (settings === undefined) return [];
+  const flags = await moduleFlags();
+  const command = bridgeCommand({
+    ...settings,
+    configuration: path,
+    moduleFlags: flags,
+  });
+  const file = mqttUnit({
+    command,
+    fetch: fetchCommand(flags),
+    host: settings.settings.host,
+    ...(user === undefined ? {} : { user }),
+  });
+  return [{ file, hidden: hiddenFromService(command) }];
+}
+
+/** @throws {CliError} When the configuration is there and cannot be used. */
+function mqttOf(
+  path: string,
+): Pick<BridgeGrants, "settings" | "socket"> | undefined {
+  try {
+    Deno.statSync(path);
+  } catch {
+    // A unit may be printed for another machine.
+    return undefined;
+  }
+  try {
+    const { mqtt: settings, server } = readConfiguration(path);
+    if (settings === undefined) return undefined;
+    return { settings, socket: server.socket ?? SERVICE_SOCKET };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new CliError(EXIT.config, error.message);
   }
 }

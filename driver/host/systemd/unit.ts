@@ -143,7 +143,7 @@ const SANDBOX_LINES: readonly string[] = [
 ];
 
 /** One argument of ExecStart. systemd.service(5), "Command lines". */
-function quoted(argument: string): string {
+export function quoted(argument: string): string {
   if (/[\0\n\r]/.test(argument)) {
     throw new TypeError("Cannot put a line break into a unit");
   }
@@ -153,7 +153,8 @@ function quoted(argument: string): string {
   return isPlain ? argument : `"${escaped}"`;
 }
 
-function checkName(name: string): void {
+/** @throws {RangeError} When it is no name of a user or group. */
+export function checkName(name: string): void {
   if (/^[a-z_][a-z0-9_-]{0,31}$/.test(name)) return;
   throw new RangeError(
     `Cannot use ${JSON.stringify(name)} as a user or group: expected lower ` +
