@@ -143,6 +143,7 @@ const TEST: readonly Need[] = [
     why: "the udev rule, judged by udev",
     names: { apt: "udev", dnf: "systemd-udev", pacman: "systemd", apk: "" },
   },
+  { why: "the dashboard in a browser", names: same("chromium") },
   { why: "struct tables against the C compiler", names: same("gcc") },
   {
     why: "metrics and alert rules against promtool",

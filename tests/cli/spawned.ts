@@ -26,7 +26,7 @@ export interface SpawnedResult {
 /** A call of `driverspace` that is under way. */
 export class Spawned implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
-  readonly #limit: ReturnType<typeof setTimeout>;
+  #limit: ReturnType<typeof setTimeout>;
   #out = "";
   readonly #outDone: Promise<void>;
   readonly #err: Promise<string>;
@@ -62,6 +62,12 @@ export class Spawned implements AsyncDisposable {
   /** What it printed so far. */
   get text(): string {
     return this.#out;
+  }
+
+  /** Another limit to its life, from now on. */
+  keep(limitMs: number): void {
+    clearTimeout(this.#limit);
+    this.#limit = setTimeout(() => this.signal("SIGKILL"), limitMs);
   }
 
   signal(signal: Deno.Signal): void {

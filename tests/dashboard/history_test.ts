@@ -15,6 +15,11 @@ import {
   rangeOf,
   runsOf,
 } from "../../driver/host/dashboard/page/plot_path.js";
+import {
+  quantile,
+  Quantiles,
+} from "../../driver/host/dashboard/page/latency.js";
+import { outagesOf } from "../../driver/host/dashboard/page/recovery.js";
 import { Chance } from "../../driver/loop/chance.ts";
 import { assert, assertAlmostEquals, assertEquals } from "../../driver/std.ts";
 
@@ -29,6 +34,8 @@ Deno.test("A series keeps the last ten minutes, and never more than its bound", 
     series.add(2 * HISTORY_MS + count, count);
   }
   assertEquals(series.points.length, POINTS_MAX);
+  series.add(3 * HISTORY_MS, undefined);
+  assertEquals(series.points.length, POINTS_MAX, "nothing new, no point");
   series.add(5, 1);
   assertEquals(series.points, [{ atMs: 5, value: 1 }], "a clock set back");
 });
@@ -51,7 +58,7 @@ Deno.test("A rate is not known over a restart, nor from the same heartbeat twice
     rate.take({ count, atMs, pid });
   assertEquals(at(100, 1_000), null);
   assertEquals(at(110, 2_000), 10);
-  assertEquals(at(110, 2_010), null, "the same beat");
+  assertEquals(at(110, 2_010), undefined, "the same beat");
   assertEquals(at(0, 3_000, 2), null, "another process");
   assertEquals(at(5, 4_000, 2), 5);
   assertEquals(at(1, 5_000, 2), null, "a counter that fell");
@@ -123,4 +130,72 @@ Deno.test("The range is that of what is in view and known", () => {
   ];
   assertEquals(rangeOf(points, 500), { lowest: -1, highest: 4 });
   assertEquals(rangeOf(points, 5_000), undefined);
+});
+
+const BOUNDS = [1, 2, 4];
+
+Deno.test("A quantile lies within its bucket, and above every bound it is the last", () => {
+  assertEquals(quantile([10, 0, 0, 0], BOUNDS, 0.5), 0.5);
+  assertEquals(quantile([0, 10, 0, 0], BOUNDS, 0.5), 1.5);
+  assertEquals(quantile([5, 0, 5, 0], BOUNDS, 0.5), 1);
+  assertEquals(quantile([5, 0, 5, 0], BOUNDS, 0.75), 3);
+  assertEquals(quantile([0, 0, 0, 3], BOUNDS, 0.5), 4);
+  assertEquals(quantile([0, 0, 0, 0], BOUNDS, 0.5), null);
+  assertEquals(quantile([], [], 0.5), null);
+  const chance = new Chance(9);
+  for (let round = 0; round < 1_000; round++) {
+    const counts = BOUNDS.concat(0).map(() => chance.integer(0, 20));
+    const [low, high] = [0.5, 0.99].map((part) =>
+      quantile(counts, BOUNDS, part)
+    );
+    if (low === null || high === null) continue;
+    assert((low ?? 9) <= (high ?? 0) && (high ?? 9) <= 4, String(counts));
+  }
+});
+
+Deno.test("Quantiles are those of the last seconds, of one process", () => {
+  const quantiles = new Quantiles();
+  const at = (atMs: number, counts: number[], pid = 1) =>
+    quantiles.take({ histogram: { bounds_ms: BOUNDS, counts }, atMs, pid });
+  assertEquals(at(0, [100, 0, 0, 0]), null);
+  assertEquals(at(1_000, [100, 0, 10, 0])?.median, 3);
+  assertEquals(at(1_000, [100, 0, 10, 0])?.median, 3);
+  // What was long ago does not count: only the newest lie in the first bucket.
+  for (let second = 2; second < 10; second++) {
+    at(second * 1_000, [100 + second, 0, 10, 0]);
+  }
+  assertEquals(at(10_000, [110, 0, 10, 0])?.median, 0.5);
+  assertEquals(at(11_000, [1, 0, 0, 0], 2), null, "another process");
+  assertEquals(at(12_000, [0, 0, 0, 0], 2), null, "counts that fell");
+  assertEquals(at(13_000, [0, 0, 0, 0], 2), null, "nothing happened");
+});
+
+Deno.test("An outage lasts from the end of a process to the next READY before the next end", () => {
+  const time = (second: number): string =>
+    new Date(1_000_000 + second * 1_000).toISOString();
+  const exits = [1, 10, 12, 20].map((second) => ({
+    class: "fault",
+    message: "",
+    ready_ms: 1,
+    at: time(second),
+  }));
+  const transitions = [[0, "ready"], [1, "backoff"], [3, "ready"], [
+    13,
+    "ready",
+  ]].map(([second, to]) => ({
+    from: "",
+    to: String(to),
+    cause: null,
+    at: time(Number(second)),
+  }));
+  assertEquals(
+    outagesOf(exits, transitions).map(({ exit, awayMs }) => [exit.at, awayMs]),
+    [
+      [time(20), undefined],
+      [time(12), 1_000],
+      [time(10), undefined],
+      [time(1), 2_000],
+    ],
+  );
+  assertEquals(outagesOf([], transitions), []);
 });

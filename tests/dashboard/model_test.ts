@@ -149,6 +149,9 @@ function detail(parts: Partial<DetailView>): DetailView {
     ...view(),
     values: [],
     value_specs: null,
+    endpoints: [],
+    handler_latency: { bounds_ms: [], counts: [] },
+    retries: {},
     transitions: [],
     exits: [],
     commands: [],
@@ -225,6 +228,39 @@ Deno.test("Numbers of readings are remembered, while they are vouched for", () =
   const many = Array.from({ length: 30 }, (_, at) => said(`e${at}`, { n: 1 }));
   driver?.takeDetail(detail({ values: many }), 3_000);
   assert((driver?.values.size ?? 99) <= 12);
+});
+
+Deno.test("Bytes and waiting times become rates and quantiles, from one process only", () => {
+  const model = new Model();
+  model.take(status(0, view()), 0);
+  const driver = model.drivers.get("dmm");
+  for (let second = 0; second < 4; second++) {
+    driver?.takeDetail(
+      detail({
+        pid: second < 3 ? 1 : 2,
+        endpoints: [0x01, 0x81].map((endpoint) => ({
+          endpoint: String(endpoint),
+          type: "bulk",
+          ended: {},
+          bytes_in: second * 500,
+          bytes_out: second * 10,
+          in_flight: 0,
+          paused: false,
+        })),
+        handler_latency: {
+          bounds_ms: [1, 2],
+          counts: [second * 10, second, 0],
+        },
+      }),
+      second * 1_000,
+    );
+  }
+  const valuesOf = (series?: { points: readonly { value: number | null }[] }) =>
+    series?.points.map(({ value }) => value);
+  assertEquals(valuesOf(driver?.bytesIn), [null, 1_000, 1_000, null]);
+  assertEquals(valuesOf(driver?.bytesOut), [null, 20, 20, null]);
+  assertEquals(valuesOf(driver?.median), [null, 0.55, 0.55, null]);
+  assert((driver?.high.points[2]?.value ?? 0) > 1.8);
 });
 
 Deno.test("Every state and every class of ends has words of its own", () => {

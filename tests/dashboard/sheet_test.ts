@@ -2,6 +2,7 @@
 
 import {
   decimalsOf,
+  prefixOf,
   timeTicks,
   valueAxis,
   windowOf,
@@ -102,4 +103,23 @@ Deno.test("Keys move the cursor as those of a slider", () => {
   assertEquals(target("End", now), 60_000);
   assertEquals(target("Escape", now), undefined);
   assertEquals(target("Tab", now), null, "not ours");
+});
+
+Deno.test("A unit takes the prefix that leaves few digits", () => {
+  const rows: readonly [number, string][] = [
+    [0, ""],
+    [999, ""],
+    [1_999, ""],
+    [2_000, "k"],
+    [3_500_000, "M"],
+    [7e9, "G"],
+  ];
+  for (const [highest, sign] of rows) {
+    assertEquals(prefixOf({ from: 0, to: highest, ticks: [] }).sign, sign);
+  }
+  const axis = valueAxis(0, 4_000_000);
+  const { factor } = prefixOf(axis);
+  const sheet = sheetOf({ axis, width: 300, fromMs: 0, toMs: 1, factor });
+  assertEquals(sheet.values.map(({ text }) => text), ["0", "1", "2", "3", "4"]);
+  assertEquals(sheet.y(4_000_000), sheet.topY, "values keep their place");
 });

@@ -40,6 +40,8 @@ export class Tab {
   readonly requests: string[] = [];
   /** Errors and warnings of its console, what nobody caught, what its policy refused. */
   readonly complaints: string[] = [];
+  /** Requests that failed or were answered with an error. */
+  readonly failures: string[] = [];
   readonly #devtools: DevTools;
   readonly #session: string;
 
@@ -219,8 +221,9 @@ export class Tab {
           .join(" "),
       );
     } else if (method === "Log.entryAdded") {
-      const { level, text, url } = params.entry;
-      if (level === "error" || level === "warning") {
+      const { level, source, text, url } = params.entry;
+      if (source === "network") this.failures.push(`${text} ${url}`);
+      else if (level === "error" || level === "warning") {
         this.complaints.push(`${text} ${url ?? ""}`.trim());
       }
     }

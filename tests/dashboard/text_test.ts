@@ -3,6 +3,7 @@
 import { harmless as harmlessOnTerminal } from "../../driver/host/cli/text.ts";
 import {
   blockText,
+  bytesText,
   countText,
   dataText,
   dateTimeText,
@@ -96,6 +97,14 @@ Deno.test("Numbers have as many digits as say something", () => {
     [undefined, "–"],
   ];
   for (const [value, text] of rows) assertEquals(numberText(value), text);
+  const sizes = [0, 999, 1_500, 12_345_678, 1e18].map(bytesText);
+  assertEquals(sizes, [
+    "0 B",
+    "999 B",
+    "1.50 kB",
+    "12.3 MB",
+    "1\u202f000\u202f000 TB",
+  ]);
   assertEquals(withUnit(4, "/s"), "4 /s");
   assertEquals(withUnit(null, "/s"), "–");
   assertEquals(countText(1, "restart"), "1 restart");

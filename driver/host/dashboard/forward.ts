@@ -20,10 +20,10 @@ export function forwardTo(socketPath: string): Forwarder {
     proxy: { transport: "unix", path: socketPath },
   });
   return {
+    // A browser that leaves cancels the answer's body, and so the supervisor's.
     handle: async (request) => {
-      const signal = AbortSignal.any([request.signal, ended.signal]);
       try {
-        return await pass(request, { client, signal });
+        return await pass(request, { client, signal: ended.signal });
       } catch {
         const message = `No supervisor answers at ${socketPath}`;
         return refusal(502, "unavailable", message);

@@ -13,6 +13,7 @@ import courseViewJs from "./page/course_view.js" with { type: "text" };
 import domJs from "./page/dom.js" with { type: "text" };
 import driverCss from "./page/driver.css" with { type: "text" };
 import driverViewJs from "./page/driver_view.js" with { type: "text" };
+import endpointsViewJs from "./page/endpoints_view.js" with { type: "text" };
 import exitsViewJs from "./page/exits_view.js" with { type: "text" };
 import factListJs from "./page/fact_list.js" with { type: "text" };
 import faviconSvg from "./page/favicon.svg" with { type: "text" };
@@ -25,6 +26,7 @@ import frameViewJs from "./page/frame_view.js" with { type: "text" };
 import historyJs from "./page/history.js" with { type: "text" };
 import iconsJs from "./page/icons.js" with { type: "text" };
 import indexHtml from "./page/index.html" with { type: "text" };
+import latencyJs from "./page/latency.js" with { type: "text" };
 import logViewJs from "./page/log_view.js" with { type: "text" };
 import loginViewJs from "./page/login_view.js" with { type: "text" };
 import modelJs from "./page/model.js" with { type: "text" };
@@ -35,6 +37,7 @@ import plotPathJs from "./page/plot_path.js" with { type: "text" };
 import plotViewJs from "./page/plot_view.js" with { type: "text" };
 import pollerJs from "./page/poller.js" with { type: "text" };
 import readingsJs from "./page/readings.js" with { type: "text" };
+import recoveryJs from "./page/recovery.js" with { type: "text" };
 import resultListJs from "./page/result_list.js" with { type: "text" };
 import routeJs from "./page/route.js" with { type: "text" };
 import scaleJs from "./page/scale.js" with { type: "text" };
@@ -61,6 +64,7 @@ export const PAGE_FILES: Readonly<Record<string, string>> = {
   "dom.js": domJs,
   "driver.css": driverCss,
   "driver_view.js": driverViewJs,
+  "endpoints_view.js": endpointsViewJs,
   "exits_view.js": exitsViewJs,
   "fact_list.js": factListJs,
   "favicon.svg": faviconSvg,
@@ -72,6 +76,7 @@ export const PAGE_FILES: Readonly<Record<string, string>> = {
   "frame_view.js": frameViewJs,
   "history.js": historyJs,
   "icons.js": iconsJs,
+  "latency.js": latencyJs,
   "log_view.js": logViewJs,
   "login_view.js": loginViewJs,
   "model.js": modelJs,
@@ -82,6 +87,7 @@ export const PAGE_FILES: Readonly<Record<string, string>> = {
   "plot_view.js": plotViewJs,
   "poller.js": pollerJs,
   "readings.js": readingsJs,
+  "recovery.js": recoveryJs,
   "result_list.js": resultListJs,
   "route.js": routeJs,
   "scale.js": scaleJs,

@@ -57,6 +57,7 @@ class App {
 
   #run() {
     this.#isAsking = false;
+    this.#frame.unlock();
     this.#poller.start();
     this.#followEvents();
   }

@@ -40,7 +40,20 @@ const KINDS = [
     title: "Latency",
     unit: "ms",
     axis: { fromZero: true },
-    linesOf: ({ lag }) => [{ label: "loop lag", points: lag.points }],
+    linesOf: ({ median, high, lag }) => [
+      { label: "median", points: median.points },
+      { label: "99 %", points: high.points },
+      { label: "loop", points: lag.points },
+    ],
+  },
+  {
+    title: "Throughput",
+    unit: "B/s",
+    axis: { fromZero: true, hasPrefix: true },
+    linesOf: ({ bytesIn, bytesOut }) => [
+      { label: "in", points: bytesIn.points },
+      { label: "out", points: bytesOut.points },
+    ],
   },
   {
     title: "Queue depth",

@@ -133,3 +133,20 @@ export function section(title, className, ...children) {
 }
 
 let sections = 0;
+
+/**
+ * A table that scrolls by itself where it is too wide.
+ *
+ * @param {string} name For who hears it.
+ * @param {readonly string[]} heads
+ * @param {HTMLElement} body
+ * @returns {HTMLElement}
+ */
+export function table(name, heads, body) {
+  const cells = heads.map((head) => el("th", { scope: "col" }, head));
+  return el(
+    "div",
+    { class: "scroller", tabindex: 0, role: "group", "aria-label": name },
+    el("table", {}, el("thead", {}, el("tr", {}, ...cells)), body),
+  );
+}

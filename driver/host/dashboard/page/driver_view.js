@@ -14,6 +14,7 @@
 import { CommandsView } from "./command_view.js";
 import { CourseView } from "./course_view.js";
 import { el, setText } from "./dom.js";
+import { EndpointsView } from "./endpoints_view.js";
 import { ExitsView, HistoryView } from "./exits_view.js";
 import { FactList } from "./fact_list.js";
 import { badge } from "./icons.js";
@@ -46,6 +47,7 @@ export class DriverPage {
   #values = new ValuesView();
   #course = new CourseView();
   #commands;
+  #endpoints = new EndpointsView();
   #exits = new ExitsView();
   #history = new HistoryView();
   #log = new LogView();
@@ -64,13 +66,23 @@ export class DriverPage {
       "div",
       { class: "driver" },
       this.#head(),
-      this.#values.node,
+      el(
+        "div",
+        { class: "columns" },
+        this.#values.node,
+        this.#exits.node,
+      ),
       this.#course.node,
       el(
         "div",
         { class: "columns" },
         this.#commands.node,
-        el("div", { class: "stack" }, this.#exits.node, this.#history.node),
+        el(
+          "div",
+          { class: "stack" },
+          this.#history.node,
+          this.#endpoints.node,
+        ),
       ),
       this.#log.node,
     );
@@ -98,6 +110,7 @@ export class DriverPage {
     this.#values.update(driver, span);
     this.#course.update(driver, span);
     this.#commands.update(driver, isLinked);
+    this.#endpoints.update(driver);
     this.#exits.update(driver, serverNowMs);
     this.#history.update(driver, serverNowMs);
     this.#log.update(driver);
@@ -134,13 +147,14 @@ export class DriverPage {
 }
 
 /** @param {DriverModel} driver @returns {Fact[]} */
-function factsOf({ view }) {
+function factsOf(driver) {
+  const { view } = driver;
   const { device } = view;
   const id = device === null
     ? UNKNOWN
     : `${device.vendor_id}:${device.product_id}`;
   return [
-    ["Device", harmless(device?.product ?? id, 60)],
+    ["Device", harmless(nameOf(device) ?? id, 60)],
     ["USB id", harmless(id, 20)],
     ["Port", harmless(device?.port ?? UNKNOWN, 40)],
     ["Serial number", harmless(device?.serial ?? UNKNOWN, 60)],
@@ -150,7 +164,7 @@ function factsOf({ view }) {
     ["Restarts", numberText(endsOf(view))],
     ["Interrupts", numberText(view.reports)],
     ["Dropped", numberText(view.dropped)],
-    ["In flight", numberText(view.in_flight)],
+    ["Retries", numberText(retriesOf(driver))],
     ["Safe state", harmless(view.safe_state ?? "never needed", 40)],
     ...(view.next_attempt_ms === null ? [] : [
       /** @type {Fact} */ ([
@@ -159,4 +173,19 @@ function factsOf({ view }) {
       ]),
     ]),
   ];
+}
+
+/** @param {DriverModel["view"]["device"]} device */
+function nameOf(device) {
+  if (device === null || device.product === null) return undefined;
+  const { manufacturer, product } = device;
+  return manufacturer === null || product.startsWith(manufacturer)
+    ? product
+    : `${manufacturer} ${product}`;
+}
+
+/** @param {DriverModel} driver */
+function retriesOf({ detail }) {
+  return Object.values(detail?.retries ?? {})
+    .reduce((sum, count) => sum + count, 0);
 }

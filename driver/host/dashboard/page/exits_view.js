@@ -7,11 +7,13 @@
  */
 
 /** @import { View } from "./dom.js" */
-/** @import { ExitView, TransitionView } from "./words.d.ts" */
+/** @import { Outage } from "./recovery.js" */
+/** @import { TransitionView } from "./words.d.ts" */
 /** @import { DriverModel } from "./model.js" */
 
-import { el, keyedList, section, setText } from "./dom.js";
+import { el, keyedList, section, setText, table } from "./dom.js";
 import { badge } from "./icons.js";
+import { outagesOf } from "./recovery.js";
 import {
   exitTone,
   exitWord,
@@ -27,7 +29,11 @@ const ROWS_MAX = 12;
 export class ExitsView {
   #reasons = el("p", { class: "reasons" });
   #body = el("tbody");
-  #table = table(["Time", "Reason", "After", "What it said"], this.#body);
+  #table = table(
+    "Restarts",
+    ["Time", "Reason", "Ran for", "Back after"],
+    this.#body,
+  );
   #empty = el("p", { class: "soft" }, "None of its processes has failed.");
   node = section(
     "Restarts",
@@ -37,7 +43,6 @@ export class ExitsView {
     this.#table,
   );
   #sync = keyedList(this.#body, makeExit);
-  #nowMs = 0;
 
   /**
    * @param {DriverModel} driver
@@ -45,48 +50,49 @@ export class ExitsView {
    * @returns {void}
    */
   update({ view, detail }, nowMs) {
-    this.#nowMs = nowMs;
-    const exits = (detail?.exits ?? []).slice(-ROWS_MAX).toReversed();
-    this.#empty.hidden = exits.length > 0;
-    this.#table.hidden = exits.length === 0;
+    const { exits = [], transitions = [] } = detail ?? {};
+    const outages = outagesOf(exits, transitions).slice(0, ROWS_MAX);
+    this.#empty.hidden = outages.length > 0;
+    this.#table.hidden = outages.length === 0;
     const reasons = restartReasons(view.exit_counts).map(
       ({ exitClass, count }) =>
         `${exitWord(exitClass)}: ${countText(count, "time")}`,
     );
     setText(this.#reasons, reasons.join(" · "));
     this.#sync(
-      exits.map((exit) => ({ exit, nowMs: this.#nowMs })),
-      ({ exit }, index) => `${exit.at} ${exits.length - index}`,
+      outages.map((outage) => ({ ...outage, nowMs })),
+      ({ exit }, index) => `${exit.at} ${outages.length - index}`,
     );
   }
 }
 
-/**
- * @typedef {{ readonly exit: ExitView; readonly nowMs: number }} ExitItem
- */
+/** @typedef {Outage & { readonly nowMs: number }} ExitItem */
 
 /** @param {ExitItem} first @returns {View<ExitItem>} */
 function makeExit({ exit }) {
   const time = el("td", { class: "nowrap" });
+  const away = el("td", { class: "nowrap" });
   const reason = badge();
-  reason.update({
-    word: exitWord(exit.class),
-    tone: exitTone(exit.class),
-  });
-  const after = exit.ready_ms > 0
-    ? `${durationText(exit.ready_ms)} ready`
-    : "not ready";
+  reason.update({ word: exitWord(exit.class), tone: exitTone(exit.class) });
+  const ran = exit.ready_ms > 0 ? durationText(exit.ready_ms) : "not ready";
   return {
     node: el(
       "tr",
       {},
       time,
-      el("td", {}, reason.node),
-      el("td", { class: "nowrap" }, after),
-      el("td", { class: "said" }, harmless(exit.message, 400)),
+      el(
+        "td",
+        { class: "said" },
+        reason.node,
+        el("p", {}, harmless(exit.message, 400)),
+      ),
+      el("td", { class: "nowrap" }, ran),
+      away,
     ),
-    update: ({ nowMs }) =>
-      setText(time, dateTimeText(Date.parse(exit.at), nowMs)),
+    update: ({ awayMs, nowMs }) => {
+      setText(time, dateTimeText(Date.parse(exit.at), nowMs));
+      setText(away, durationText(awayMs));
+    },
   };
 }
 
@@ -96,7 +102,7 @@ export class HistoryView {
   node = section(
     "History",
     "history-panel",
-    table(["Time", "State", "Cause"], this.#body),
+    table("History", ["Time", "State", "Cause"], this.#body),
   );
   #sync = keyedList(this.#body, makeTransition);
 
@@ -135,22 +141,4 @@ function makeTransition({ transition }) {
     update: ({ nowMs }) =>
       setText(time, dateTimeText(Date.parse(transition.at), nowMs)),
   };
-}
-
-/** @param {readonly string[]} heads @param {HTMLElement} body */
-function table(heads, body) {
-  return el(
-    "div",
-    { class: "scroller", tabindex: 0, role: "group", "aria-label": "Table" },
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head))),
-      ),
-      body,
-    ),
-  );
 }

@@ -55,6 +55,7 @@ export class Frame {
   #driver;
   /** @type {Route} */
   #route = { kind: "all" };
+  #isLocked = false;
   #openedMs = performance.timeOrigin + performance.now();
 
   /**
@@ -84,6 +85,7 @@ export class Frame {
   navigate(route) {
     const isFirst = this.#main.childElementCount === 0;
     this.#route = route;
+    if (this.#isLocked) return;
     this.#show();
     if (isFirst) return;
     globalThis.scrollTo(0, 0);
@@ -95,11 +97,17 @@ export class Frame {
    * @returns {void}
    */
   askToken(problem) {
+    this.#isLocked = true;
     this.#navigation.node.hidden = true;
     this.#banner.hidden = true;
-    this.#summary.update(undefined, { kind: "connecting" });
+    this.#summary.lock();
     this.#main.replaceChildren(this.#login.node);
     this.#login.say(problem);
+  }
+
+  /** The token is being tried: what comes is shown again. */
+  unlock() {
+    this.#isLocked = false;
   }
 
   /**
@@ -107,6 +115,7 @@ export class Frame {
    * @returns {void}
    */
   update({ model, link, nowMs, skewMs }) {
+    if (this.#isLocked) return;
     this.#summary.update(model, link);
     this.#showBanner(link, nowMs);
     setAttributes(document.body, { "data-link": link.kind });

@@ -32,10 +32,11 @@ export class Series {
 
   /**
    * @param {number} atMs
-   * @param {number | null} value
+   * @param {number | null | undefined} value `undefined`: nothing is new, and no point is made.
    * @returns {void}
    */
   add(atMs, value) {
+    if (value === undefined) return;
     const last = this.last;
     // A clock that is set back begins anew.
     if (last !== undefined && atMs < last.atMs) this.#points = [];
@@ -66,18 +67,19 @@ export class Rate {
   #counts = [];
 
   /**
-   * Takes a reading; gives the growth each second, or `null` where that is not
-   * known: at first, after a restart, and while the same reading is seen again.
+   * Takes a reading; gives the growth each second, `null` where that is not
+   * known: at first and after a restart, or `undefined` where it is the reading
+   * that was taken before: nothing is new then.
    *
    * @param {Count} now
-   * @returns {number | null}
+   * @returns {number | null | undefined}
    */
   take(now) {
     const last = this.#counts.at(-1);
     const goesOn = last !== undefined && last.pid === now.pid &&
       now.count >= last.count && now.atMs >= last.atMs;
     if (!goesOn) this.#counts = [];
-    else if (now.atMs - last.atMs < SAME_MS) return null;
+    else if (now.atMs - last.atMs < SAME_MS) return undefined;
     this.#counts.push(now);
     this.#counts = this.#counts.filter(({ atMs }, index, all) =>
       now.atMs - atMs <= RATE_MS || index === all.length - 2

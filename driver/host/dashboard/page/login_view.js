@@ -7,6 +7,7 @@
  */
 
 import { el, setAttributes, setText } from "./dom.js";
+import { tokenOf } from "./route.js";
 
 /** The question. */
 export class LoginView {
@@ -32,7 +33,8 @@ export class LoginView {
     el(
       "p",
       { class: "hint soft", id: "token-hint" },
-      "The first line of the file that token_file names. Kept for this tab only.",
+      "The first line of the supervisor's token file, or the whole address " +
+        "that driverspace dashboard prints. Kept for this tab only.",
     ),
     this.#problem,
     el("button", { type: "submit", class: "primary" }, "Open"),
@@ -42,9 +44,10 @@ export class LoginView {
   constructor(onToken) {
     this.node.addEventListener("submit", (event) => {
       event.preventDefault();
-      const token = this.#input.value.trim();
-      if (token === "") return this.say("Type the token.");
-      onToken(token);
+      const typed = this.#input.value.trim();
+      if (typed === "") return this.say("Type the token.");
+      // Who copies the whole address means the token in it.
+      onToken(tokenOf(typed.replace(/^[^#]*/, "")) ?? typed);
     });
   }
 

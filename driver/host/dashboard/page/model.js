@@ -7,9 +7,10 @@
  */
 
 /** @import { Reading } from "./readings.js" */
-/** @import { DetailView, DriverView, LogLine, StatusView } from "./words.d.ts" */
+/** @import { DetailView, DriverView, EndpointView, LogLine, StatusView } from "./words.d.ts" */
 
 import { HISTORY_MS, Rate, Series, States } from "./history.js";
+import { Quantiles } from "./latency.js";
 import { readingsOf } from "./readings.js";
 import { shownState } from "./states.js";
 import { harmless } from "./text.js";
@@ -27,6 +28,10 @@ export class DriverModel {
   detail;
   rate = new Series();
   lag = new Series();
+  median = new Series();
+  high = new Series();
+  bytesIn = new Series();
+  bytesOut = new Series();
   queue = new Series();
   states = new States();
   /** What it said last. @type {readonly Reading[]} */
@@ -40,6 +45,9 @@ export class DriverModel {
   /** Grows with each change of `lines`. */
   linesVersion = 0;
   #reports = new Rate();
+  #quantiles = new Quantiles();
+  #in = new Rate();
+  #out = new Rate();
 
   /** @param {DriverView} view */
   constructor(view) {
@@ -75,6 +83,7 @@ export class DriverModel {
   takeDetail(detail, atMs) {
     this.detail = detail;
     this.readings = readingsOf(detail);
+    this.#takeTelemetry(detail, atMs);
     for (const { key, number, stale } of this.readings) {
       const value = stale ? null : number;
       const known = this.values.get(key);
@@ -85,6 +94,28 @@ export class DriverModel {
         this.values.set(key, series);
       }
     }
+  }
+
+  /** @param {DetailView} detail @param {number} atMs */
+  #takeTelemetry(detail, atMs) {
+    const { pid, endpoints, handler_latency: histogram } = detail;
+    const isServing = detail.state === "ready";
+    const countedMs = atMs - (detail.heartbeat_age_ms ?? 0);
+    const found = this.#quantiles.take({ histogram, atMs: countedMs, pid });
+    this.median.add(atMs, isServing ? found?.median ?? null : null);
+    this.high.add(atMs, isServing ? found?.high ?? null : null);
+    const sum = (/** @type {(one: EndpointView) => number} */ bytesOf) => ({
+      count: endpoints.reduce((bytes, one) => bytes + bytesOf(one), 0),
+      atMs: countedMs,
+      pid,
+    });
+    const rates = [
+      this.#in.take(sum((one) => one.bytes_in)),
+      this.#out.take(sum((one) => one.bytes_out)),
+    ];
+    const [bytesIn, bytesOut] = isServing ? rates : [null, null];
+    this.bytesIn.add(atMs, bytesIn);
+    this.bytesOut.add(atMs, bytesOut);
   }
 
   /**

@@ -126,15 +126,15 @@ function updateReading({ readings, view }, { reading, readingOf }) {
     "data-stale": isStale,
     "data-long": !said.isValue,
   });
-  const age = isStale ? [`stale, ${durationText(said.ageMs)} old`] : [];
+  const age = isStale ? [`${durationText(said.ageMs)} ago`] : [];
   setText(readingOf, [said.label, ...age].join(" · "));
 }
 
 /** @param {DriverModel} driver @returns {Fact[]} */
-function factsOf({ rate, lag, view }) {
+function factsOf({ rate, high, view }) {
   return [
     ["Interrupts", withUnit(rate.last?.value, "/s")],
-    ["Latency", withUnit(lag.last?.value, "ms")],
+    ["Latency", withUnit(high.last?.value, "ms")],
     ["Queue", numberText(waitingOf(view))],
     ["Restarts", numberText(endsOf(view))],
   ];

@@ -15,7 +15,7 @@
 import { el, setAttributes, svg } from "./dom.js";
 import { nearest } from "./history.js";
 import { areaPath, linePath, rangeOf } from "./plot_path.js";
-import { valueAxis } from "./scale.js";
+import { prefixOf, valueAxis } from "./scale.js";
 import { SHEET_HEIGHT, sheetOf, valueText } from "./sheet.js";
 import { timeText, UNKNOWN } from "./text.js";
 
@@ -108,7 +108,8 @@ export class PlotView {
     if (this.#width <= 0 || !this.node.isConnected) return;
     const { lines, fromMs, toMs, marks } = this.#content;
     const width = this.#width;
-    const sheet = this.#sheet = sheetOf({ axis, width, fromMs, toMs });
+    const { factor } = this.#prefix(axis);
+    const sheet = this.#sheet = sheetOf({ axis, width, fromMs, toMs, factor });
     setAttributes(this.#canvas, {
       width,
       viewBox: `0 0 ${width} ${SHEET_HEIGHT}`,
@@ -139,6 +140,13 @@ export class PlotView {
     );
   }
 
+  /** @param {Axis} axis */
+  #prefix(axis) {
+    return this.#axisOptions.hasPrefix === true
+      ? prefixOf(axis)
+      : { sign: "", factor: 1 };
+  }
+
   /** @param {Sheet} sheet */
   #drawCursor(sheet) {
     const atMs = this.#cursorMs;
@@ -160,10 +168,12 @@ export class PlotView {
   #say(axis) {
     const { lines } = this.#content;
     const atMs = this.#cursorMs;
+    const { sign, factor } = this.#prefix(axis);
     const parts = lines.map(({ label, points }) => {
       const point = atMs === undefined ? points.at(-1) : nearest(points, atMs);
-      const text = valueText(point?.value, axis);
-      const unit = text === UNKNOWN ? "" : ` ${this.#unit}`;
+      const value = point?.value ?? null;
+      const text = valueText(value === null ? null : value / factor, axis);
+      const unit = text === UNKNOWN ? "" : ` ${sign}${this.#unit}`;
       return { label, text: `${text}${unit}`.trimEnd() };
     });
     this.#readout.replaceChildren(

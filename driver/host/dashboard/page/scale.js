@@ -15,11 +15,36 @@
  */
 
 /**
+ * A prefix of a unit, and what it stands for. BIPM, SI Brochure 9, table 7.
+ *
+ * @typedef {{ readonly sign: string; readonly factor: number }} Prefix
+ */
+
+/**
+ * The prefix by which an axis is written in numbers of few digits.
+ *
+ * @param {Axis} axis
+ * @returns {Prefix}
+ */
+export function prefixOf({ from, to }) {
+  const size = Math.max(Math.abs(from), Math.abs(to));
+  return PREFIXES.find(({ factor }) => size >= 2 * factor) ??
+    { sign: "", factor: 1 };
+}
+
+const PREFIXES = [
+  { sign: "G", factor: 1e9 },
+  { sign: "M", factor: 1e6 },
+  { sign: "k", factor: 1e3 },
+];
+
+/**
  * What an axis is for.
  *
  * @typedef {object} AxisOptions
  * @property {boolean} [fromZero] A rate or a count that looks large must be large.
  * @property {boolean} [isWhole] Nothing is between one and two.
+ * @property {boolean} [hasPrefix] Its unit takes a prefix.
  */
 
 /**
@@ -77,7 +102,7 @@ export function windowOf(knownMs) {
 /**
  * Decimals that tell ticks of an axis apart.
  *
- * @param {Axis} axis
+ * @param {Pick<Axis, "ticks">} axis
  * @returns {number}
  */
 export function decimalsOf({ ticks: [first = 0, second = 1] }) {

@@ -50,11 +50,12 @@ const TIME_ROOM = 84;
 /**
  * Lays a sheet out.
  *
- * @param {{ readonly axis: Axis; readonly width: number; readonly fromMs: number; readonly toMs: number }} options
+ * @param {{ readonly axis: Axis; readonly width: number; readonly fromMs: number; readonly toMs: number; readonly factor?: number }} options `factor`: that of the unit's prefix.
  * @returns {Sheet}
  */
-export function sheetOf({ axis, width, fromMs, toMs }) {
-  const texts = axis.ticks.map((tick) => tickText(tick, axis));
+export function sheetOf({ axis, width, fromMs, toMs, factor = 1 }) {
+  const ticks = axis.ticks.map((tick) => tick / factor);
+  const texts = ticks.map((tick) => tickText(tick, ticks));
   const longest = Math.max(0, ...texts.map(({ length }) => length));
   const left = Math.max(LEFT_MIN, Math.ceil(longest * LETTER_WIDTH) + 12);
   const right = width - RIGHT;
@@ -107,10 +108,12 @@ export function valueText(value, axis) {
     : numberText(value);
 }
 
-/** @param {number} tick @param {Axis} axis */
-function tickText(tick, axis) {
-  if (Math.abs(tick) >= 1000 && decimalsOf(axis) === 0) return numberText(tick);
-  return minus(tick.toFixed(decimalsOf(axis)));
+/** @param {number} tick @param {readonly number[]} ticks */
+function tickText(tick, ticks) {
+  const decimals = decimalsOf({ ticks });
+  return Math.abs(tick) >= 1000 && decimals === 0
+    ? numberText(tick)
+    : minus(tick.toFixed(decimals));
 }
 
 /** @param {string} text */

@@ -33,15 +33,23 @@ export class SummaryView {
   );
   #sync = keyedList(this.#counts, makeCount);
 
+  /** Nothing is known before the token is. */
+  lock() {
+    this.#sync([], () => "");
+    setText(this.#version, "");
+    setText(this.#link, "Token needed");
+    setAttributes(this.#linkState, { "data-link": "connecting" });
+  }
+
   /**
-   * @param {Model | undefined} model
+   * @param {Model} model
    * @param {Link} link
    * @returns {void}
    */
   update(model, link) {
-    const views = [...model?.drivers.values() ?? []].map(({ view }) => view);
+    const views = [...model.drivers.values()].map(({ view }) => view);
     this.#sync(summaryOf(views), ({ shown }) => shown.word);
-    const { version, stopping = false } = model?.status ?? {};
+    const { version, stopping = false } = model.status ?? {};
     const text = version === undefined ? "" : `v${harmless(version, 20)}`;
     setText(this.#version, text);
     const words = {

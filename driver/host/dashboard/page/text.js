@@ -112,6 +112,19 @@ export function withUnit(value, unit) {
 }
 
 /**
+ * A number of bytes in the unit that fits. IEC 80000-13, the decimal prefixes.
+ *
+ * @param {number} bytes
+ * @returns {string}
+ */
+export function bytesText(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [value, index] = [bytes, 0];
+  for (; value >= 1000 && index < units.length - 1; index++) value /= 1000;
+  return `${numberText(value)} ${units[index]}`;
+}
+
+/**
  * How long something takes or took.
  *
  * @param {number | null | undefined} durationMs

@@ -69,6 +69,6 @@ function makeValue({ reading: { label, key } }) {
 
 /** @param {Reading} reading */
 function ageText({ stale, ageMs }) {
-  const age = ageMs < 2_000 ? "now" : `${durationText(ageMs)} ago`;
-  return stale ? `stale: said ${age}` : age;
+  if (ageMs < 2_000 && !stale) return "now";
+  return `${durationText(ageMs)} ago`;
 }

@@ -127,12 +127,29 @@ export interface TransitionView {
   readonly at: string;
 }
 
+/** What moved over an endpoint since its process began. */
+export interface EndpointView {
+  readonly endpoint: string;
+  readonly type: string;
+  readonly ended: { readonly [status: string]: number };
+  readonly "bytes_in": number;
+  readonly "bytes_out": number;
+  readonly "in_flight": number;
+  readonly paused: boolean;
+}
+
 /** `/drivers/NAME`. */
 export interface DetailView extends DriverView {
   readonly values: readonly ValueView[];
   readonly "value_specs":
     | Readonly<Record<string, Readonly<Record<string, ValueSpec>>>>
     | null;
+  readonly endpoints: readonly EndpointView[];
+  readonly "handler_latency": {
+    readonly "bounds_ms": readonly number[];
+    readonly counts: readonly number[];
+  };
+  readonly retries: { readonly [reason: string]: number };
   readonly transitions: readonly TransitionView[];
   readonly exits: readonly ExitView[];
   readonly commands: readonly CommandView[];
