@@ -56,7 +56,8 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   74: "A transfer failed: bus error, stall, time limit",
   75: "Busy: the interface is held by a kernel driver or another process",
   76: "The device broke its protocol",
-  77: "Permission: the node, the runtime's flags, or the sandbox refused",
+  77:
+    "Permission: the node, the runtime's flags, the sandbox or a broker refused",
   78: "Configuration: unknown driver or device, wrong option",
   126: "simulate: the program cannot be run",
   127: "simulate: there is no such program",
