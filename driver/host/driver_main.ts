@@ -29,6 +29,7 @@ import { DRIVER_EXIT } from "./exit_class.ts";
 import { refusalReason, SESSION_REASONS } from "./exit_reasons.ts";
 import { FrameSender, type WriteBytes } from "./frame_sender.ts";
 import { LineSplitter } from "./line_splitter.ts";
+import { newRunId } from "./log_run.ts";
 import { Log, type LoggedLine, type LogSink } from "./log.ts";
 import {
   decodeHostFrame,
@@ -100,6 +101,7 @@ class DriverMain {
       base: {
         driver: driver.name,
         instance: config.instance,
+        run: newRunId(options.random),
         pid,
         boot: config.boot,
         ...(config.device === undefined ? {} : { dev: { ...config.device } }),
@@ -179,6 +181,7 @@ class DriverMain {
     const identity = deviceIdentity(info, this.#options.config.nodePath);
     const { vid, pid, path } = identity;
     this.#log.addBase({ dev: { vid, pid, path } });
+    this.#log.hide(identity.serial);
     this.#log.record(
       "info",
       "driver.ready",

@@ -11,6 +11,7 @@ import { LOG_QUEUE_LINES } from "../limits.ts";
 import type { Clock, Timer } from "../loop/clock.ts";
 import { isAtLeast, LOG_LEVELS } from "./log_level.ts";
 import { encodeLine } from "./log_line.ts";
+import { Redactor } from "./log_redaction.ts";
 import { RepeatFilter } from "./log_repeats.ts";
 
 /**
@@ -21,8 +22,8 @@ import { RepeatFilter } from "./log_repeats.ts";
  */
 export interface LogSink {
   write(line: Uint8Array): void;
-  /** Makes what was written survive a power cut, where the sink can. */
-  sync?(): void;
+  /** Makes what was written survive a power cut, where the sink can; at once, or beside the loop. */
+  sync?(): void | Promise<void>;
 }
 
 /** Fields of a line besides those every line has. Names in snake_case, units in the name. */
@@ -46,6 +47,8 @@ export interface LogOptions {
   readonly level?: LogLevel;
   /** Default LOG_QUEUE_LINES. */
   readonly capacity?: number;
+  /** What hides serial numbers, payloads and home directories. Default: one of its own. */
+  readonly redactor?: Redactor;
   /** Called for each line that is written or queued, repeats left out. It must not throw. */
   readonly onLine?: (line: LoggedLine) => void;
   /** The sink ends in a torn line: the first line begins with a newline. */
@@ -90,6 +93,7 @@ export class Log {
   /** Dropped and not yet told. */
   #untold: Record<LogLevel, number> = noLines();
   readonly #repeats: RepeatFilter;
+  readonly #redactor: Redactor;
   #base: LogFields;
   #sequence = 0;
   #written = 0;
@@ -107,6 +111,7 @@ export class Log {
     this.#base = options.base;
     this.#capacity = options.capacity ?? LOG_QUEUE_LINES;
     this.#repeats = new RepeatFilter();
+    this.#redactor = options.redactor ?? new Redactor();
     this.#beginsNew = options.startsTorn ?? false;
   }
 
@@ -130,9 +135,19 @@ export class Log {
     );
   }
 
+  /** Whether a line is in the sink in part: until it is whole, nothing but its rest belongs there. */
+  get isTorn(): boolean {
+    return this.#rest !== undefined;
+  }
+
   /** Adds to the fields of every later line, `dev` for instance. */
   addBase(fields: LogFields): void {
     this.#base = { ...this.#base, ...fields };
+  }
+
+  /** Keeps a serial number out of every later line, unless the level is `debug`. */
+  hide(serial: string | undefined): void {
+    this.#redactor.hide(serial);
   }
 
   /**
@@ -177,13 +192,22 @@ export class Log {
       clock.nowMs(),
     );
     if (times === undefined) return;
-    const told = times === 1
+    const whole = times === 1
       ? line
       : { ...line, fields: { ...fields, repeated: times } };
+    const shown = this.#redacted(whole);
     this.#lines[line.level]++;
-    this.#options.onLine?.(told);
-    this.#enqueue({ ...told, wallMs: clock.wallMs() });
+    this.#options.onLine?.(shown);
+    // Who asks for debug lines asks for everything; it stays in the file.
+    const written = least === "debug" ? whole : shown;
+    this.#enqueue({ ...written, wallMs: clock.wallMs() });
     if (this.#retry === undefined) this.#drain();
+  }
+
+  #redacted(line: Omit<Waiting, "wallMs">): Omit<Waiting, "wallMs"> {
+    if (line.level === "debug") return line;
+    const message = this.#redactor.text(line.message);
+    return { ...line, message, fields: this.#redactor.fields(line.fields) };
   }
 
   #enqueue(line: Waiting): void {
@@ -286,10 +310,11 @@ export class Log {
 
   #sync(isAsked: boolean): void {
     if (!isAsked) return;
+    const failed = (): void => void this.#sinkFailures++;
     try {
-      this.#options.sink.sync?.();
+      void this.#options.sink.sync?.()?.catch(failed);
     } catch {
-      this.#sinkFailures++;
+      failed();
     }
   }
 

@@ -1,14 +1,14 @@
 /**
- * Keeping a log file within bounds from outside. The driver writes to an
- * append-only descriptor and cannot reopen its file, so the host copies it to
- * `NAME.1` and truncates it; appending then goes on at 0.
+ * Keeping log files within bounds. A driver writes to an append-only descriptor
+ * and cannot reopen its file, so the host copies it to `NAME.1` and truncates
+ * it; appending then goes on at 0. A process renames its own and opens another.
  *
  * @module
  */
 
 import { MAX_LOG_FILE_BYTES } from "../limits.ts";
 import type { Clock, Timer } from "../loop/clock.ts";
-import { LOG_MODE } from "./log_sink.ts";
+import { type FileSink, LOG_MODE } from "./log_sink.ts";
 
 /** A log cannot be kept where it was asked for. */
 export class LogFileError extends Error {
@@ -60,26 +60,84 @@ export function rotateLogFile(
   return movedBytes;
 }
 
+/**
+ * Ends a torn line of a process that was killed, so that the next line is not
+ * swallowed by it. What hinders it hinders no start: the line is then torn.
+ */
+export function endTornLine(path: string): void {
+  try {
+    prepareLogFile(path);
+  } catch {
+    // Whoever opens the log says why it cannot be.
+  }
+}
+
+/**
+ * Renames a process's own log of at least `maxBytes` to `PATH.1` and opens
+ * another; also where somebody else renamed or removed it. No line is lost.
+ * Gives whether it did.
+ *
+ * @throws {Error} When the disk refuses; lines then go on into the file that is open.
+ */
+export function renewOwnLog(
+  sink: FileSink,
+  maxBytes: number = MAX_LOG_FILE_BYTES,
+): boolean {
+  const { path } = sink;
+  const isMoved = sink.isMoved;
+  if (!isMoved && Deno.statSync(path).size < maxBytes) return false;
+  if (!isMoved) Deno.renameSync(path, `${path}.1`);
+  endTornLine(path);
+  sink.reopen();
+  return true;
+}
+
 /** How often the size is looked at: the fastest driver writes well under a MiB meanwhile. */
 const CHECK_INTERVAL_MS = 5_000;
+
+/** How a log is kept within bounds. */
+export interface RotationOptions {
+  readonly clock: Clock;
+  /** Default MAX_LOG_FILE_BYTES. */
+  readonly maxBytes?: number;
+  /** It could not be looked at, or rotated. Called each time. */
+  readonly onFailure?: (error: unknown) => void;
+  /** It was looked at, and rotated if it was too large. */
+  readonly onSuccess?: () => void;
+}
 
 /**
  * Rotates a log now and then until `stop()`. Failures are told, and tried again.
  */
 export function keepRotated(
   path: string,
-  options: {
-    readonly clock: Clock;
-    readonly maxBytes?: number;
-    readonly onFailure?: (error: unknown) => void;
+  options: RotationOptions,
+): { stop(): void } {
+  return nowAndThen(options, () => rotateLogFile(path, options.maxBytes));
+}
+
+/** As {@linkcode keepRotated}, for a process's own log. */
+export function keepOwnRotated(
+  sink: FileSink,
+  options: RotationOptions & {
+    /** Whether a line is there in part only: its rest belongs into the same file. */
+    readonly isTorn: () => boolean;
   },
 ): { stop(): void } {
-  const { clock, maxBytes, onFailure } = options;
+  const { isTorn, maxBytes } = options;
+  return nowAndThen(options, () => isTorn() || renewOwnLog(sink, maxBytes));
+}
+
+function nowAndThen(
+  { clock, onFailure, onSuccess }: RotationOptions,
+  rotate: () => unknown,
+): { stop(): void } {
   let timer: Timer | undefined;
   function check(): void {
     timer = clock.setTimer(CHECK_INTERVAL_MS, check);
     try {
-      rotateLogFile(path, maxBytes);
+      rotate();
+      onSuccess?.();
     } catch (error) {
       onFailure?.(error);
     }

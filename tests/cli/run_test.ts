@@ -19,6 +19,7 @@ const NOTIFY = { ignore: !HAS_NOTIFY };
 interface LogLine {
   readonly event: string;
   readonly instance: string;
+  readonly run: string;
   readonly seq: number;
   readonly ts: string;
   readonly class?: string;
@@ -26,7 +27,7 @@ interface LogLine {
   readonly "safe_state"?: string;
 }
 
-/** Every line is JSON, and each instance counts without a gap. */
+/** Every line is JSON, and each run of a process counts without a gap. */
 function checkedLog(path: string): LogLine[] {
   const text = Deno.readTextFileSync(path);
   assert(text.endsWith("\n"));
@@ -36,9 +37,10 @@ function checkedLog(path: string): LogLine[] {
   const counts = new Map<string, number>();
   for (const line of lines) {
     assertMatch(line.ts, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    const next = (counts.get(line.instance) ?? 0) + 1;
+    assertMatch(line.run, /^[0-9a-f]{8}$/);
+    const next = (counts.get(line.run) ?? 0) + 1;
     assertEquals(line.seq, next, JSON.stringify(line));
-    counts.set(line.instance, next);
+    counts.set(line.run, next);
     assertEquals(line.dev?.vid, "1209", `Each line names its device: ${text}`);
   }
   return lines;

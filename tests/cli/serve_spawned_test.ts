@@ -55,6 +55,28 @@ async function untilMetrics(
   }
 }
 
+/** Kills the driver as the kernel would, and waits until another is started. */
+async function killed(client: Deno.HttpClient): Promise<void> {
+  const look = async () =>
+    await (await fetch("http://driverspace/drivers/dmm", { client })).json();
+  const { pid, starts } = await look();
+  Deno.kill(pid, "SIGKILL");
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if ((await look()).starts > starts) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("No other process was started");
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const isPossible = HAS_NOTIFY || HAS_PRELOAD;
 const reason = isPossible ? "" : " [not run: there is no virtual bus here]";
 
@@ -98,6 +120,13 @@ Deno.test({
     const logs = await driverspace(["logs", "dmm", "--socket", socket]);
     assertMatch(logs.out, /info +dmm +driver\.ready +Ready on/);
     assertMatch(logs.out, /supervisor +driver\.state +dmm: starting → ready/);
+    const path = `${folder.path}/dmm.log`;
+    Deno.writeTextFileSync(path, '{"torn":', { append: true });
+    await killed(client);
+    await untilReady(socket);
+    const bad = Deno.readTextFileSync(path).trimEnd().split("\n")
+      .filter((line) => !isJson(line));
+    assertEquals(bad, ['{"torn":'], "It swallows no line of the next process");
     const second = await driverspace(["serve", `${folder.path}/lab.toml`]);
     assertEquals(second.code, 75);
     serving.signal("SIGTERM");

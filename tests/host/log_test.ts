@@ -1,6 +1,7 @@
 import type { Json } from "../../driver/driver.ts";
 import {
   Log,
+  type LoggedLine,
   type LogOptions,
   type LogSink,
   TornLineError,
@@ -23,7 +24,7 @@ class TestSink implements LogSink {
     this.bytes.push(...line);
   }
 
-  sync(): void {
+  sync(): void | Promise<void> {
     this.synced++;
   }
 
@@ -203,4 +204,68 @@ Deno.test("Log makes changes of state survive a power cut", () => {
   log.record("info", "driver.state", "ready");
   assertEquals(sink.synced, 1);
   assert(sink.text.endsWith("\n"));
+});
+
+Deno.test("Log hides what is not for everybody, from its file and from whoever watches", () => {
+  const told: LoggedLine[] = [];
+  const { log, sink } = setUp({ onLine: (line) => told.push(line) });
+  log.hide("MY47000001");
+  log.write("warn", "a", "MY47000001 at /home/ann/x", { serial: "X" });
+  log.record("info", "driver.state", "of MY47000001", { answer: "+1" });
+  for (const lines of [sink.lines, told.map((line) => ({ ...line }))]) {
+    const text = JSON.stringify(lines);
+    assert(!/MY47|ann|"X"|\+1/.test(text), text);
+  }
+  assertEquals(sink.lines[0]?.["msg"], "[serial] at ~/…");
+});
+
+Deno.test("Log at level debug writes everything into its file, and still tells nobody", () => {
+  const told: LoggedLine[] = [];
+  const { log, sink } = setUp({
+    level: "debug",
+    onLine: (line) => told.push(line),
+  });
+  log.hide("MY47000001");
+  log.write("debug", "event.reading", "of MY47000001", { data: "AAEC" });
+  log.write("info", "a", "of MY47000001", { data: "AAEC" });
+  assertEquals(sink.lines.map((line) => line["data"]), ["AAEC", "AAEC"]);
+  assertEquals(told[1]?.message, "of [serial]");
+  assertEquals(told[1]?.fields, { data: "[4 characters]" });
+});
+
+Deno.test("Log counts its lines by level, whatever became of them", () => {
+  const { log, sink } = setUp({ capacity: 2 });
+  log.write("debug", "left out", "left out");
+  sink.failure = FULL;
+  for (let time = 0; time < 5; time++) log.write("info", `i${time}`, "i");
+  for (let time = 0; time < 5; time++) log.write("warn", "again", "again");
+  assertEquals(log.counters.lines, { debug: 0, info: 5, warn: 1, error: 0 });
+  assertEquals(log.counters.suppressed, 4);
+  assertEquals(log.counters.dropped.info, 4);
+});
+
+Deno.test("Log counts a flush that fails, at once or later, and goes on", async () => {
+  const { log, sink } = setUp();
+  sink.sync = () => Promise.reject(new Error("Input/output error"));
+  log.record("info", "driver.state", "ready");
+  await Promise.resolve();
+  await Promise.resolve();
+  assertEquals(log.counters.sinkFailures, 1);
+  sink.sync = () => {
+    throw new Error("Input/output error");
+  };
+  log.record("info", "driver.state", "stopping");
+  assertEquals(log.counters.sinkFailures, 2);
+  assertEquals(sink.lines.length, 2);
+});
+
+Deno.test("Log says whether a line is there in part only", async () => {
+  const { log, sink, clock } = setUp();
+  assertEquals(log.isTorn, false);
+  sink.failure = new TornLineError(10, 99);
+  log.write("info", "a", "first");
+  assertEquals(log.isTorn, true);
+  sink.failure = undefined;
+  await clock.advance(1_000);
+  assertEquals(log.isTorn, false);
 });

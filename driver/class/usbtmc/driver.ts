@@ -128,9 +128,14 @@ async function identify(
 ): Promise<void> {
   const { timeoutMs } = state;
   try {
-    state.identity = await clientOf(state, context).identify({ timeoutMs });
+    const identity = await clientOf(state, context).identify({ timeoutMs });
+    state.identity = identity;
+    const { manufacturer, model, serialNumber: serial, firmware } = identity;
     context.log("info", "usbtmc.identified", "The instrument says who it is", {
-      ...state.identity,
+      manufacturer,
+      model,
+      serial,
+      firmware,
     });
   } catch (error) {
     if (endsDriver(error) || !(error instanceof UsbError)) throw error;

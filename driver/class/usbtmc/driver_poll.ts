@@ -113,7 +113,7 @@ async function pollByService(
       "warn",
       "usbtmc.service_request_missing",
       "The instrument did not request service in time; clearing it",
-      { waitedMs: Math.round(nowMs - state.awaitingSinceMs) },
+      { waited_ms: Math.round(nowMs - state.awaitingSinceMs) },
     );
     state.awaitingSinceMs = undefined;
     await client.clear();

@@ -13,6 +13,7 @@ import type { DriverProcessEnd } from "../driver_process.ts";
 import type { RunnerState } from "../driver_runner.ts";
 import { deviceIds } from "../driver_words.ts";
 import { Log } from "../log.ts";
+import { newRunId } from "../log_run.ts";
 import { FileSink } from "../log_sink.ts";
 import type { SafeStateOutcome } from "../safe_state_after_end.ts";
 import { describeSafeState } from "../safe_state_frame.ts";
@@ -30,13 +31,14 @@ export interface RunLog extends Disposable {
 
 /** Opens the host's end of a plan's log. Each line is one append, so two writers do not mix. */
 export function openRunLog(plan: RunPlan, clock: Clock): RunLog {
-  const file = new FileSink(plan.logPath);
+  const file = new FileSink(plan.logPath, { syncsAside: true });
   const log = new Log({
     sink: file,
     clock,
     base: {
       driver: plan.driver.manifest.name,
       instance: "host",
+      run: newRunId(Math.random),
       pid: Deno.pid,
       boot: bootId(),
       ...(plan.choice.kind === "device"

@@ -13,6 +13,7 @@ import { formatIds } from "../../usb.ts";
 import { type ClientProcess, spawnClient } from "../client_process.ts";
 import type { DriverConfig } from "../driver_config.ts";
 import { deviceIds } from "../driver_words.ts";
+import { endTornLine } from "../log_rotation.ts";
 import { accessProblem } from "../node_access.ts";
 import type { MakeSafe } from "../safe_state_after_end.ts";
 import { type FollowOptions, followSafeState } from "../safe_state_process.ts";
@@ -79,10 +80,15 @@ export async function startRun(
   try {
     const way = await chooseWay(plan, toolbox, source);
     const isDirect = way.kind === "direct";
-    const begin = (line: DriverCommandLine): Promise<ClientProcess> =>
-      bus === undefined
-        ? Promise.resolve(spawnClient(line.line, line))
-        : bus.spawn(line.line, { ...line, env: busEnvironment() });
+    const begin = async (line: DriverCommandLine): Promise<ClientProcess> => {
+      const client = bus === undefined
+        ? spawnClient(line.line, line)
+        : await bus.spawn(line.line, { ...line, env: busEnvironment() });
+      // One that was killed may have left a line torn; what is written next, by whomever, begins anew.
+      const end = (): void => endTornLine(plan.logPath);
+      client.status.then(end, end);
+      return client;
+    };
     const configOf = (device: DeviceInfo): DriverConfig =>
       configFor({ plan, device, library, options, isDirect });
     return {

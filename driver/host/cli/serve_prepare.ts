@@ -11,7 +11,8 @@ import { deviceLabel } from "../../match.ts";
 import type { DeviceInfo } from "../../port.ts";
 import { productId, vendorId } from "../../usb.ts";
 import type { ClientProcess } from "../client_process.ts";
-import { keepRotated, prepareLogFile } from "../log_rotation.ts";
+import { LogKeeper } from "../log_keeper.ts";
+import { prepareLogFile } from "../log_rotation.ts";
 import type { DriverEntry } from "../supervisor/configuration.ts";
 import type { PreparedDriver } from "../supervisor/supervisor_words.ts";
 import type { CliIo } from "./command.ts";
@@ -69,16 +70,22 @@ export async function prepareEntry(
       ...(logLevel === undefined ? {} : { logLevel }),
     },
   );
-  const rotation = keepRotated(plan.logPath, { clock: io.clock });
+  const keeper = new LogKeeper(plan.logPath, { clock: io.clock });
   return {
     manifest,
     logPath: plan.logPath,
     ...(choice.kind === "virtual" ? { devices: () => devicesOf(started) } : {}),
-    spawn: (device) => spawn(started, device),
+    syncLog: () => keeper.sync(),
+    logProblem: () => keeper.problem,
+    spawn: async (device) => {
+      const process = await spawn(started, device);
+      keeper.begin();
+      return process;
+    },
     makeSafe: started.makeSafe,
     refusal: (ready) => started.refusal(ready),
     dispose: async () => {
-      rotation.stop();
+      keeper[Symbol.dispose]();
       await started[Symbol.asyncDispose]();
     },
   };

@@ -16,9 +16,9 @@ export class SequenceWatch {
 
   /** Notes a line; gives the gap in front of it, if there is one. */
   note(line: LogLine): LogGap | undefined {
-    const { seq, boot, pid, instance } = line.fields;
+    const { seq, boot, pid, instance, run } = line.fields;
     if (typeof seq !== "number" || !Number.isSafeInteger(seq)) return undefined;
-    const writer = JSON.stringify([boot, pid, instance]);
+    const writer = JSON.stringify([boot, pid, instance, run]);
     const last = this.#last.get(writer);
     this.#last.delete(writer);
     this.#last.set(writer, seq);

@@ -11,6 +11,7 @@ import type { Json, LogLevel } from "../../driver.ts";
 import type { Clock } from "../../loop/clock.ts";
 import { RingBuffer } from "../../loop/ring_buffer.ts";
 import { isAtLeast } from "../log_level.ts";
+import { Redactor } from "../log_redaction.ts";
 
 /** A line that somebody writes. */
 export interface LineToKeep {
@@ -106,6 +107,8 @@ export class RecentLogs {
   readonly #number: () => number;
   readonly #logs = new Map<string, RecentLog>();
   readonly #listeners = new Set<(line: RecentLine) => void>();
+  /** Knows the serial numbers that no line shall show. */
+  readonly redactor = new Redactor();
   /** Of drivers that are no more. */
   #forgottenUpTo = 0;
 
@@ -124,7 +127,9 @@ export class RecentLogs {
 
   /** Keeps a line and tells whoever listens. */
   note(driver: string, line: LineToKeep): void {
-    const { level, event, from, message, fields } = line;
+    const { level, event, from } = line;
+    const message = this.redactor.text(line.message);
+    const fields = this.#redacted(line.fields);
     const kept: RecentLine = {
       sequence: this.#number(),
       atMs: this.#clock.wallMs(),
@@ -133,10 +138,15 @@ export class RecentLogs {
       event,
       from,
       message: message.slice(0, MESSAGE_LENGTH_MAX),
-      fields: isShort(fields) ? fields : { truncated: true },
+      fields,
     };
     this.of(driver).add(kept);
     for (const listener of [...this.#listeners]) listener(kept);
+  }
+
+  /** What cannot be JSON is not looked through either. */
+  #redacted(fields: LineToKeep["fields"]): LineToKeep["fields"] {
+    return isShort(fields) ? this.redactor.fields(fields) : { truncated: true };
   }
 
   /** The driver is no more. */

@@ -10,9 +10,7 @@ import type { DeviceInfo } from "../../port.ts";
 import { servePage } from "../dashboard/serve_page.ts";
 import { HttpHandler } from "../http/handler.ts";
 import { listen, readToken, type RunningServer } from "../http/server.ts";
-import { Log } from "../log.ts";
-import { keepRotated, prepareLogFile } from "../log_rotation.ts";
-import { FileSink } from "../log_sink.ts";
+import type { Log } from "../log.ts";
 import { FAMILIES } from "../metrics/families.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import { type ManagerSocket, openManagerSocket } from "../systemd/notify.ts";
@@ -23,6 +21,7 @@ import {
   type SupervisorConfiguration,
 } from "./configuration.ts";
 import { EventRing } from "./event_ring.ts";
+import { openOwnLog, type OwnLog } from "./own_log.ts";
 import { readConfiguration } from "./read_configuration.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { PreparedDriver } from "./supervisor_words.ts";
@@ -65,7 +64,7 @@ export interface RunningService {
   readonly port: number | undefined;
   /** What is not as it should be, yet no reason not to run. */
   readonly warnings: readonly string[];
-  /** Reads the configuration again; a wrong one is told and changes nothing. Gives what was told. */
+  /** Reads the configuration again, and opens the log anew if it was moved; a wrong one is told and changes nothing. Gives what was told. */
   reload(): Promise<string>;
   /** Ends everything in order. */
   stop(reason: string): Promise<void>;
@@ -84,12 +83,19 @@ export async function startService(
   const { defaults, clock } = options;
   const statePath = configuration.stateFile ?? defaults.stateFile;
   stack.use(new FileLock(`${statePath}.lock`));
-  const log = openLog(options, stack);
+  const events = new EventRing(clock);
+  const ownLog = stack.use(openOwnLog({
+    clock,
+    random: options.random,
+    path: defaults.logPath,
+    boot: options.boot,
+    redactor: events.logs.redactor,
+  }));
+  const { log } = ownLog;
   const { manager, notifier } = openSystemd(options, statePath);
   stack.defer(() => manager.close());
   const registry = new MetricRegistry(FAMILIES);
   registry.set("driverspace_build_info", versionLabels(options), 1);
-  const events = new EventRing(clock);
   const supervisor = new Supervisor({
     clock,
     random: options.random,
@@ -111,7 +117,7 @@ export async function startService(
     events,
     version: options.versions.driverspace,
     logPath: defaults.logPath,
-    isLogWritable: () => log.counters.queued === 0,
+    isLogWritable: () => log.counters.queued === 0 && !log.isTorn,
     onBug: (error) => log.write("error", "http.bug", String(error)),
   });
   const server = await open(configuration, options, handler);
@@ -127,7 +133,7 @@ export async function startService(
     handler,
     server,
     notifier,
-    log,
+    ownLog,
     owned,
     warnings: manager.problem === undefined ? [] : [manager.problem],
   });
@@ -140,7 +146,7 @@ interface ServiceParts {
   readonly handler: HttpHandler;
   readonly server: RunningServer;
   readonly notifier: ServiceNotifier;
-  readonly log: Log;
+  readonly ownLog: OwnLog;
   readonly owned: DisposableStack;
   readonly warnings: readonly string[];
 }
@@ -166,8 +172,10 @@ function service(parts: ServiceParts): RunningService {
 }
 
 async function reload(parts: ServiceParts): Promise<string> {
-  const { options, supervisor, notifier, log } = parts;
+  const { options, supervisor, notifier, ownLog } = parts;
   notifier.reloading();
+  // Whoever rotates logs sends the same signal.
+  ownLog.renew();
   try {
     const diff = await supervisor.reload(
       readConfiguration(options.configurationPath),
@@ -185,7 +193,7 @@ async function reload(parts: ServiceParts): Promise<string> {
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     const message = `Not reloaded, nothing changed:\n${error.message}`;
-    log.record("error", "supervisor.not_reloaded", message);
+    ownLog.log.record("error", "supervisor.not_reloaded", message);
     return message;
   } finally {
     notifier.ready();
@@ -198,19 +206,6 @@ function countDropped(registry: MetricRegistry, log: Log): void {
     .reduce((sum, count) => sum + count, 0);
   const labels = { driver: "supervisor", reason: "queue" };
   registry.set("driverspace_log_dropped_total", labels, dropped);
-}
-
-function openLog(options: ServiceOptions, stack: DisposableStack): Log {
-  const { clock, defaults: { logPath } } = options;
-  prepareLogFile(logPath);
-  const sink = stack.use(new FileSink(logPath));
-  // Lines about a driver name it; the others are of the supervisor itself.
-  const base = { instance: "supervisor", pid: Deno.pid, boot: options.boot };
-  const log = new Log({ sink, clock, base });
-  stack.defer(() => log.close());
-  const rotation = keepRotated(logPath, { clock });
-  stack.defer(() => rotation.stop());
-  return log;
 }
 
 function openSystemd(

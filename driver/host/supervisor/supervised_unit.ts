@@ -69,6 +69,7 @@ export class SupervisedUnit {
   #prepared: PreparedDriver | undefined;
   readonly #driver: SupervisedDriver;
   #problem: string | undefined;
+  #logProblem: string | undefined;
   #isOver = false;
 
   /** Does nothing before `start`, but its metrics are there. */
@@ -125,12 +126,32 @@ export class SupervisedUnit {
   /** Looks at the bus; without `devices` at its own only: nobody knows what is on the other. */
   async look(devices?: readonly DeviceInfo[]): Promise<void> {
     const own = this.#prepared?.devices;
+    this.#lookAtLog();
     try {
-      const there = own === undefined ? devices : await own();
+      const there = own === undefined ? devices : await this.#ownDevices(own);
       if (there !== undefined) this.#driver.devicesChanged(there);
     } catch (error) {
       this.#note("error", "bus.failed", `Cannot look at the bus: ${error}`);
     }
+  }
+
+  /** Once for each change: its log is looked at with every look at the bus. */
+  #lookAtLog(): void {
+    const problem = this.#prepared?.logProblem?.();
+    if (problem === this.#logProblem) return;
+    this.#logProblem = problem;
+    if (problem === undefined) {
+      this.#note("info", "driver.log", "Its log is kept as it should be again");
+    } else this.#note("warn", "driver.log", problem);
+  }
+
+  async #ownDevices(
+    list: () => Promise<readonly DeviceInfo[]>,
+  ): Promise<readonly DeviceInfo[]> {
+    const devices = await list();
+    const { redactor } = this.#options.events.logs;
+    for (const { serialNumber } of devices) redactor.hide(serialNumber);
+    return devices;
   }
 
   /** Ends it in order, and forgets it after a while if it does not end. */
@@ -263,6 +284,7 @@ export class SupervisedUnit {
   #changed(transition: Transition): void {
     const { from, to, cause } = transition;
     this.#metrics.transition(transition);
+    void this.#prepared?.syncLog?.();
     const isBad = to === "quarantined" || to === "failed" ||
       to === "unkillable";
     this.#note(

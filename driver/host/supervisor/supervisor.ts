@@ -255,8 +255,11 @@ export class Supervisor {
   }
 
   async #lookNow(): Promise<void> {
-    const { clock, onLook } = this.#options;
+    const { clock, events, onLook } = this.#options;
     await this.#bus.look();
+    for (const { serialNumber } of this.#bus.devices) {
+      events.logs.redactor.hide(serialNumber);
+    }
     // For a device that was seen last nothing is started: it may have left.
     const devices = this.#bus.problem === undefined
       ? this.#bus.devices

@@ -19,6 +19,10 @@ export interface PreparedDriver {
   readonly manifest: DriverManifest;
   /** File of its log, absolute, where it keeps one. */
   readonly logPath?: string;
+  /** Makes the log survive a power cut, beside the loop. Never rejects. */
+  readonly syncLog?: () => Promise<void>;
+  /** Why its log is not kept as it should be, if so. */
+  readonly logProblem?: () => string | undefined;
   /** Its own bus, where its device is virtual. */
   readonly devices?: () => Promise<readonly DeviceInfo[]>;
   /** As `SupervisedDriverOptions.spawn`. */

@@ -107,6 +107,18 @@ Deno.test("A number that is missing is a gap; each start of a writer counts anew
   assertEquals(shown, ["gap 7-8", "gap 2-2"]);
 });
 
+Deno.test("Two runs in one log prove nothing of each other, whatever else is the same", () => {
+  const watch = new SequenceWatch();
+  const gaps = [
+    readLine(1, { run: "a" }),
+    readLine(2, { run: "a" }),
+    readLine(7, { run: "b" }),
+    readLine(4, { run: "a" }),
+    readLine(8, { run: "b" }),
+  ].map((entry) => watch.note(entry));
+  assertEquals(shortly(gaps.filter((gap) => gap !== undefined)), ["gap 3-3"]);
+});
+
 Deno.test("Writers without end are forgotten, the youngest last", () => {
   const watch = new SequenceWatch();
   for (let pid = 0; pid < 1_000; pid++) watch.note(readLine(1, { pid }));

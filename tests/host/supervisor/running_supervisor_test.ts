@@ -17,6 +17,7 @@ import { ListenError } from "../../../driver/host/http/server.ts";
 import { systemClock } from "../../../driver/host/system_clock.ts";
 import type { DeviceInfo } from "../../../driver/port.ts";
 import {
+  assert,
   assertEquals,
   assertRejects,
   assertStringIncludes,
@@ -178,6 +179,52 @@ Deno.test("A service that cannot start leaves nothing behind, and says why", asy
   place.configure(ONE);
   const service = await startService(place.options);
   await service.stop("test over");
+});
+
+Deno.test("A service opens its log anew on SIGHUP, as programs that rotate logs want it", async () => {
+  using place = new Place();
+  const { logPath } = place.options.defaults;
+  const service = await startService(place.options);
+  await until(place, ["a ready"]);
+  Deno.renameSync(logPath, `${logPath}.kept`);
+  assertEquals(await service.reload(), "Reloaded: untouched a");
+  await service.stop("test over");
+  const linesOf = (path: string) =>
+    Deno.readTextFileSync(path).trimEnd().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+  const kept = linesOf(`${logPath}.kept`);
+  const renewed = linesOf(logPath);
+  assertEquals(renewed[0].event, "supervisor.reloaded");
+  assertEquals(renewed[0].run, kept[0].run, "It is the same run");
+  assertEquals(
+    [...kept, ...renewed].map(({ seq }) => seq),
+    [...kept, ...renewed].map((_, at) => at + 1),
+  );
+});
+
+Deno.test("Neither the log of a service nor the recent one shows a serial number", async () => {
+  using place = new Place();
+  const serial = "MY47000001";
+  const options: ServiceOptions = {
+    ...place.options,
+    devices: () => Promise.resolve([meter(serial, 1)]),
+    prepare: async (entry) => ({
+      ...await place.options.prepare(entry),
+      spawn: () =>
+        Promise.reject(new Error(`${serial} of /home/ann/lab did not start`)),
+    }),
+  };
+  place.configure(ONE.replace('"A"', `"${serial}"`));
+  const service = await startService(options);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const { body } = await askSupervisor(service.socket, "/drivers/a/log");
+  await service.stop("test over");
+  const log = Deno.readTextFileSync(place.options.defaults.logPath);
+  for (const text of [body, log]) {
+    assertStringIncludes(text, "[serial] of ~/… did not start");
+    assert(!text.includes(serial) && !text.includes("ann"));
+  }
 });
 
 Deno.test("A client says why it reaches nobody", async () => {

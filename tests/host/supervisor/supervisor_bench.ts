@@ -51,6 +51,10 @@ export class SupervisorBench {
   looks = 0;
   safeStates = 0;
   isAutomatic = true;
+  /** What hinders the drivers' logs. */
+  logProblem: string | undefined;
+  /** Times a driver's log was flushed. */
+  logSyncs = 0;
   onSpawn: () => void = () => {};
   readonly supervisor: Supervisor;
 
@@ -80,6 +84,8 @@ export class SupervisorBench {
           },
           logPath: `/var/log/${entry.name}.log`,
           spawn: (device: DeviceInfo) => this.#spawn(device),
+          logProblem: () => this.logProblem,
+          syncLog: () => Promise.resolve(void this.logSyncs++),
           makeSafe: () => {
             this.safeStates++;
             return Promise.resolve(MADE_SAFE);

@@ -156,6 +156,26 @@ Deno.test("A driver that cannot be prepared is failed and says why, the others r
   await bench.stop();
 });
 
+Deno.test("A driver's log is flushed with each change of state; what hinders it is told once", async () => {
+  const bench = new SupervisorBench();
+  await bench.supervisor.start(configure({ a: "A" }));
+  await bench.pass(500);
+  assertEquals(bench.logSyncs, 2, "stopped → starting → ready");
+  const told = () =>
+    bench.supervisor.unit("a")?.recentLog().lines
+      .filter(({ event }) => event === "driver.log")
+      .map(({ level, message }) => `${level} ${message}`);
+  bench.logProblem = "its log was moved or removed";
+  await bench.pass(5_000);
+  assertEquals(told(), ["warn its log was moved or removed"]);
+  bench.logProblem = undefined;
+  await bench.pass(5_000);
+  assertEquals(told()?.slice(1), [
+    "info Its log is kept as it should be again",
+  ]);
+  await bench.stop();
+});
+
 Deno.test("A bus that cannot be listed is told and tried again", async () => {
   const bench = new SupervisorBench();
   bench.busError = new Error("netlink is full");
