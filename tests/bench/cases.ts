@@ -19,6 +19,8 @@ export interface Case {
 const IMMEDIATE = [0, 0, 0] as const;
 /** 5 µs and 2.5 µs per KiB: a SuperSpeed bus of about 400 MB/s. */
 const BUS = [2, 5_000, 2_500] as const;
+/** The system calls of usbfs, which every program pays alike. */
+const AS_USBFS = [4, 0, 0] as const;
 const INTERRUPT_IN = 0x81;
 const BULK_IN = 0x82;
 const BULK_OUT = 0x02;
@@ -37,6 +39,23 @@ function bulk(endpoint: number, bytes: number, count: number): Case[] {
     count,
     latency: false,
   }));
+}
+
+function asUsbfs(bytes: number, depth: number): Case[] {
+  return [{
+    name: `with usbfs's system calls ${sizeName(bytes)} depth ${depth}`,
+    model: AS_USBFS,
+    endpoint: BULK_IN,
+    bytes,
+    depth,
+    count: 20_000,
+    latency: false,
+  }];
+}
+
+/** Whether the device takes its time, whoever asks. */
+export function isTimed({ model: [mode] }: Case): boolean {
+  return mode !== IMMEDIATE[0] && mode !== AS_USBFS[0];
 }
 
 /** `64 B`, `16 KiB`. */
@@ -70,6 +89,10 @@ export const CASES: readonly Case[] = [
     count: 20_000,
     latency: false,
   },
+  ...asUsbfs(64, 1),
+  ...asUsbfs(64, 16),
+  ...asUsbfs(64, 32),
+  ...asUsbfs(16_384, 16),
   {
     name: "bus model 16 KiB depth 8",
     model: BUS,

@@ -192,6 +192,9 @@ const LIMITS = `## The limit that remains, and why
   system call takes 100 ns that is little. On a virtual machine with page-table
   isolation, as this was written on, one takes 1.06 µs and empties the translation
   buffers, so that the copies which follow are slower, too: 4 to 10 µs per look.
+- **With usbfs's system calls.** Each submit and each reap of real usbfs is a
+  system call, for every program alike. The cases of that name add one to each:
+  they are nearer to what a machine with a device shows.
 - **64 B at depth 32.** Three native calls belong to each transfer (sentinel,
   submit, look), 7 to 10 ns each as pointers, together with what is around them
   27 ns in the floor and 55 ns in the product, measured over a libusb whose submit

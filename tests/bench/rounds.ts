@@ -4,7 +4,13 @@
  * round does, and the median of those over the rounds is what is reported.
  */
 
-import { type Case, caseLine, CASES, type Measurement } from "./cases.ts";
+import {
+  type Case,
+  caseLine,
+  CASES,
+  isTimed,
+  type Measurement,
+} from "./cases.ts";
 import type { Peer } from "./peers.ts";
 
 /** A peer that is ready to run. */
@@ -73,7 +79,8 @@ async function runPeer(
 ): Promise<Measurement[] | string> {
   const cases = casesOf(peer);
   // Each twice: compilers and caches warm up on the first, which is not counted.
-  // They need their number of runs, however short the round.
+  // They need their number of runs, however short the round; where the device
+  // takes its time, a long warm-up would take it, too.
   const lines = cases.flatMap((c) => [
     caseLine(c, isTimed(c) ? 0 : peer.share),
     caseLine(c, peer.share * options.effort),
@@ -96,11 +103,6 @@ async function runPeer(
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as Measurement);
   return printed.filter((_, n) => n % 2 === 1);
-}
-
-/** The device takes its time, whoever asks: a long warm-up would take it, too. */
-function isTimed(c: Case): boolean {
-  return c.model[0] !== 0;
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
