@@ -43,9 +43,7 @@ export async function examine(inputs: DoctorInputs): Promise<Check[]> {
     checkPlatform(system),
     { name: "deno", result: "ok" as const, found: inputs.denoVersion },
     library,
-    checkUsbfs(system),
-    checkTransferMemory(system),
-    checkUdev(system),
+    ...checkBus(system),
   ];
   if (library.result !== "fail") checks.push(...await checkDevices(inputs));
   checks.push(...await checkSandbox(inputs));
@@ -91,6 +89,16 @@ function checkLibrary(inputs: DoctorInputs): Check {
       next: "Install libusb 1.0: apt-get install libusb-1.0-0",
     };
   }
+}
+
+/** A virtual bus has no folder, no budget and no udev of its own. */
+function checkBus(system: SystemReader): Check[] {
+  const { virtualBus } = system;
+  if (virtualBus === undefined) {
+    return [checkUsbfs(system), checkTransferMemory(system), checkUdev(system)];
+  }
+  const found = `virtual, shown by ${virtualBus}`;
+  return [{ name: "bus", result: "ok", found }];
 }
 
 function checkUsbfs(system: SystemReader): Check {

@@ -24,6 +24,8 @@ export interface Identity {
 /** Reads what explains a system; `undefined` where there is nothing to read. */
 export interface SystemReader {
   readonly platform: string;
+  /** The bus is virtual. By `notify` its nodes can be opened, but are no files. */
+  readonly virtualBus?: "preload" | "notify";
   readText(path: string): string | undefined;
   /** Facts of a file, or why there are none. */
   fileFacts(path: string): FileFacts | undefined;
@@ -36,6 +38,7 @@ export interface SystemReader {
 export function systemReader(): SystemReader {
   return {
     platform: Deno.build.os,
+    ...virtualBus(),
     readText: (path) => orNothing(() => Deno.readTextFileSync(path)),
     fileFacts: (path) =>
       orNothing(() => {
@@ -46,6 +49,14 @@ export function systemReader(): SystemReader {
       orNothing(() => readlinkSync(path).split("/").at(-1) ?? ""),
     identity,
   };
+}
+
+/** As the transports of the virtual bus tell their clients. */
+function virtualBus(): Pick<SystemReader, "virtualBus"> {
+  if (Deno.env.get("DRIVERSPACE_VIRTUAL_BUS") === "notify") {
+    return { virtualBus: "notify" };
+  }
+  return Deno.env.has("UMOCKDEV_DIR") ? { virtualBus: "preload" } : {};
 }
 
 /** Name of a user or group by its number, out of `/etc/passwd` or `/etc/group`. */

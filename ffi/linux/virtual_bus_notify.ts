@@ -107,8 +107,12 @@ export class NotifyTransport implements BusTransport {
     const [program = "", ...launcher] = this.#launcher;
     const sys = `${this.#root.path}/sys`;
     const args = ["-rmn", program, ...launcher, path, sys, command.program];
-    // Without it libudev discards uevents of devices it cannot check.
-    const environment = { SYSTEMD_DEVICE_VERIFY_SYSFS: "0" };
+    const environment = {
+      // Without it libudev discards uevents of devices it cannot check.
+      SYSTEMD_DEVICE_VERIFY_SYSFS: "0",
+      // Nodes can be opened here and not looked at; whoever explains them asks for it.
+      DRIVERSPACE_VIRTUAL_BUS: "notify",
+    };
     const child = new Deno.Command("unshare", {
       args: [...args, ...(command.args ?? [])],
       ...commandOptions(command, environment),

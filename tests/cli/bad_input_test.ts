@@ -5,7 +5,7 @@ import type { Toolbox } from "../../driver/host/cli/toolbox.ts";
 import { UsbError } from "../../driver/errors.ts";
 import { call, fakeDevice, fakeSystem, fakeToolbox } from "./fake_parts.ts";
 import { assertRefused, NODE, OPEN } from "./refused.ts";
-import { driverspace, Folder, HAS_NOTIFY, HAS_PRELOAD } from "./spawned.ts";
+import { driverspace, Folder, testOn } from "./spawned.ts";
 
 function refused(
   args: readonly string[],
@@ -236,26 +236,26 @@ Deno.test("The libusb that was named is used, and no other", async () => {
   assertEquals(new Set(given), new Set(["/opt/libusb.so"]));
 });
 
-Deno.test("A program that is not there, or cannot be run, ends as in a shell", {
-  ignore: !HAS_PRELOAD,
-}, async () => {
-  using folder = new Folder();
-  const absent = await driverspace([
-    ...["simulate", "multimeter", "--", "no-such-program"],
-  ]);
-  assertEquals(absent.code, 127, absent.err);
-  assertStringIncludes(absent.err, "Install it, or give its path behind --");
-  const file = `${folder.path}/file`;
-  Deno.writeTextFileSync(file, "");
-  const plain = await driverspace(["simulate", "multimeter", "--", file]);
-  assertEquals(plain.code, 126, plain.err);
-});
-
-Deno.test(
-  "The sandbox on the preload's bus is refused with the ways that work",
-  {
-    ignore: !HAS_PRELOAD,
+testOn(
+  "preload",
+  "A program that is not there, or cannot be run, ends as in a shell",
+  async () => {
+    using folder = new Folder();
+    const absent = await driverspace([
+      ...["simulate", "multimeter", "--", "no-such-program"],
+    ]);
+    assertEquals(absent.code, 127, absent.err);
+    assertStringIncludes(absent.err, "Install it, or give its path behind --");
+    const file = `${folder.path}/file`;
+    Deno.writeTextFileSync(file, "");
+    const plain = await driverspace(["simulate", "multimeter", "--", file]);
+    assertEquals(plain.code, 126, plain.err);
   },
+);
+
+testOn(
+  "preload",
+  "The sandbox on the preload's bus is refused with the ways that work",
   async () => {
     using folder = new Folder();
     const { code, err } = await driverspace([
@@ -311,9 +311,7 @@ Deno.test("An unknown command of a driver, and a wrong parameter, end with 2", a
   await refused(["call", "usbtmc", "query", ...device], 2, "without message");
 });
 
-Deno.test("Excess permissions are refused in direct mode", {
-  ignore: !HAS_PRELOAD,
-}, async () => {
+testOn("preload", "Excess permissions are refused in direct mode", async () => {
   // The driver process itself, started with everything granted.
   const { code, stderr, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--allow-all", fixture("started_by_hand.ts")],
@@ -333,11 +331,9 @@ Deno.test("The program itself refuses with a sentence on stderr and nothing on s
 
 for (const mode of ["--direct", ""]) {
   const where = mode === "" ? "in the sandbox" : "in direct mode";
-  Deno.test(
+  testOn(
+    "notify",
     `A busy interface ends with 75 ${where} and leaves nothing claimed`,
-    {
-      ignore: !HAS_NOTIFY,
-    },
     async () => {
       using folder = new Folder();
       // Two drivers on one virtual bus: the inner driverspace sees the outer's bus.

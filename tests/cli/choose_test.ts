@@ -9,7 +9,7 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import { driverspace, HAS_PRELOAD } from "./spawned.ts";
+import { driverspace, testOn } from "./spawned.ts";
 
 Deno.test("A chosen device is named so that --device finds that one", async () => {
   const bus = new VirtualBus({ clock: new VirtualClock(), random: () => 0.5 });
@@ -34,19 +34,13 @@ Deno.test("A chosen device is named so that --device finds that one", async () =
   bus.close();
 });
 
-Deno.test({
-  name: `choose ends with 69 where nobody can answer${
-    HAS_PRELOAD ? "" : " [not run: no virtual bus A here]"
-  }`,
-  ignore: !HAS_PRELOAD,
-  fn: async (): Promise<void> => {
-    const cli = new URL("../../cli.ts", import.meta.url).pathname;
-    const { code, out, err } = await driverspace([
-      ...["simulate", "mouse", "--transport", "preload", "--"],
-      ...[Deno.execPath(), "run", "--allow-all", cli, "choose"],
-    ]);
-    assertEquals([code, out], [69, ""]);
-    assertStringIncludes(err, "1209:0004");
-    assertStringIncludes(err, "Nobody can answer");
-  },
+testOn("preload", "choose ends with 69 where nobody can answer", async () => {
+  const cli = new URL("../../cli.ts", import.meta.url).pathname;
+  const { code, out, err } = await driverspace([
+    ...["simulate", "mouse", "--transport", "preload", "--"],
+    ...[Deno.execPath(), "run", "--allow-all", cli, "choose"],
+  ]);
+  assertEquals([code, out], [69, ""]);
+  assertStringIncludes(err, "1209:0004");
+  assertStringIncludes(err, "Nobody can answer");
 });

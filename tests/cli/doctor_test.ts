@@ -1,6 +1,11 @@
 import { UsbError } from "../../driver/errors.ts";
 import type { Check } from "../../driver/host/doctor.ts";
-import { assertEquals, assertStringIncludes } from "../../driver/std.ts";
+import type { SystemReader } from "../../driver/host/system_reader.ts";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+} from "../../driver/std.ts";
 import { call, fakeDevice, fakeSystem, fakeToolbox } from "./fake_parts.ts";
 
 const SOUND = {
@@ -128,4 +133,15 @@ Deno.test("doctor prints each check with cause and next step for people", async 
   assertStringIncludes(out, "ok    libusb: 1.0.30, /usr/lib/libusb.so\n");
   assertStringIncludes(out, "note  udev: not running\n");
   assertStringIncludes(out, "      Next: ");
+});
+
+Deno.test("On a virtual bus doctor and list look at that bus, not at nodes of this machine", async () => {
+  const system: SystemReader = { ...fakeSystem({}), virtualBus: "notify" };
+  const toolbox = fakeToolbox({ devices: [fakeDevice()], system });
+  const doctor = await call(["doctor"], toolbox);
+  assertStringIncludes(doctor.out, "ok    bus: virtual, shown by notify");
+  assertStringIncludes(doctor.out, "ok    access to 0957:1755@1-4: /dev/bus");
+  assert(!/usb device nodes|udev|usbfs memory/.test(doctor.out), doctor.out);
+  const list = await call(["list"], toolbox);
+  assert(/usbtmc +- +yes\n$/.test(list.out), list.out);
 });

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "../../driver/std.ts";
 import { call, fakeToolbox } from "./fake_parts.ts";
-import { driverspace, Folder, HAS_NOTIFY, HAS_PRELOAD } from "./spawned.ts";
+import { driverspace, Folder, testOn } from "./spawned.ts";
 
 /** What is wrong with each answer, as a person reads it. */
 const MALFORMED = {
@@ -14,11 +14,9 @@ const MALFORMED = {
 } as const;
 
 for (const [kind, reason] of Object.entries(MALFORMED)) {
-  Deno.test(
+  testOn(
+    "preload",
     `call ends with 76 and one sentence for an instrument of the kind ${kind}`,
-    {
-      ignore: !HAS_PRELOAD,
-    },
     async () => {
       using folder = new Folder();
       const { code, out, err } = await driverspace([
@@ -33,11 +31,9 @@ for (const [kind, reason] of Object.entries(MALFORMED)) {
   );
 }
 
-Deno.test(
+testOn(
+  "notify",
   "run ends with 76 for malformed messages, in the full sandbox as well",
-  {
-    ignore: !HAS_NOTIFY,
-  },
   async () => {
     using folder = new Folder();
     const { code, out, err } = await driverspace([
@@ -51,11 +47,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A call that ended with 76 leaves nothing claimed: the next is not busy",
-  {
-    ignore: !HAS_NOTIFY,
-  },
   async () => {
     using folder = new Folder();
     const cli = new URL("../../cli.ts", import.meta.url).pathname;

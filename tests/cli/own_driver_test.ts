@@ -6,40 +6,38 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import {
-  driverspace,
-  Folder,
-  HAS_NOTIFY,
-  HAS_PRELOAD,
-  Spawned,
-} from "./spawned.ts";
+import { driverspace, Folder, Spawned, testOn } from "./spawned.ts";
 
 const MOUSE = new URL("../../docs/examples/mouse_driver.ts", import.meta.url)
   .pathname;
 
-Deno.test("The README's driver drives a virtual mouse in the full sandbox", {
-  ignore: !HAS_NOTIFY,
-}, async () => {
-  using folder = new Folder();
-  const { code, out, err } = await driverspace([
-    ...["run", MOUSE, "--virtual", "mouse", "--for", "3s"],
-    ...["--log", `${folder.path}/a.log`],
-  ]);
-  assertEquals([code, err], [0, ""], out);
-  assertMatch(out, /sandbox Landlock ABI \d+, seccomp, stage 2/);
-  assertMatch(out, /moved x=-?\d+ y=-?\d+ buttons=\d/);
-});
+testOn(
+  "notify",
+  "The README's driver drives a virtual mouse in the full sandbox",
+  async () => {
+    using folder = new Folder();
+    const { code, out, err } = await driverspace([
+      ...["run", MOUSE, "--virtual", "mouse", "--for", "3s"],
+      ...["--log", `${folder.path}/a.log`],
+    ]);
+    assertEquals([code, err], [0, ""], out);
+    assertMatch(out, /sandbox Landlock ABI \d+, seccomp, stage 2/);
+    assertMatch(out, /moved x=-?\d+ y=-?\d+ buttons=\d/);
+  },
+);
 
-Deno.test("The README's driver runs in direct mode, and answers a command", {
-  ignore: !HAS_PRELOAD,
-}, async () => {
-  using folder = new Folder();
-  const { code, err } = await driverspace([
-    ...["call", MOUSE, "home", "--virtual", "mouse", "--direct"],
-    ...["--log", `${folder.path}/a.log`],
-  ]);
-  assertEquals([code, err], [0, ""]);
-});
+testOn(
+  "preload",
+  "The README's driver runs in direct mode, and answers a command",
+  async () => {
+    using folder = new Folder();
+    const { code, err } = await driverspace([
+      ...["call", MOUSE, "home", "--virtual", "mouse", "--direct"],
+      ...["--log", `${folder.path}/a.log`],
+    ]);
+    assertEquals([code, err], [0, ""]);
+  },
+);
 
 Deno.test("The README shows the driver that is tested", () => {
   const readme = Deno.readTextFileSync(
@@ -48,11 +46,9 @@ Deno.test("The README shows the driver that is tested", () => {
   assertStringIncludes(readme, Deno.readTextFileSync(MOUSE));
 });
 
-Deno.test(
+testOn(
+  "notify",
   "A driver with a package from npm runs in the sandbox, and its bundle is kept",
-  {
-    ignore: !HAS_NOTIFY,
-  },
   async () => {
     using folder = new Folder();
     Deno.mkdirSync(`${folder.path}/logs`);
@@ -81,11 +77,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A driver that imports at run time is refused with the reason, by the sandbox only",
-  {
-    ignore: !HAS_NOTIFY,
-  },
   async () => {
     using folder = new Folder();
     const { code, out, err } = await driverspace([
@@ -101,14 +95,14 @@ Deno.test(
 );
 
 for (
-  const [way, isPossible, flags] of [
-    ["the sandbox", HAS_NOTIFY, []],
-    ["direct mode", HAS_PRELOAD, ["--direct"]],
+  const [way, transport, flags] of [
+    ["the sandbox", "notify", []],
+    ["direct mode", "preload", ["--direct"]],
   ] as const
 ) {
-  Deno.test(
+  testOn(
+    transport,
     `A driver that leaks ends at its bound of memory, in ${way}, and is started again`,
-    { ignore: !isPossible },
     async () => {
       using folder = new Folder();
       await using run = new Spawned([

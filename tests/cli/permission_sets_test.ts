@@ -6,10 +6,9 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import { driverspace, HAS_PRELOAD } from "./spawned.ts";
+import { driverspace, testOn } from "./spawned.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const PRELOAD = { ignore: !HAS_PRELOAD };
 
 interface PermissionSets {
   readonly permissions: Readonly<
@@ -33,9 +32,9 @@ function withSet(
   ]);
 }
 
-Deno.test(
+testOn(
+  "preload",
   "The set of the virtual multimeter is what permissions prints",
-  PRELOAD,
   async () => {
     const name = "virtual-multimeter";
     const { code, out, err } = await driverspace([
@@ -63,9 +62,9 @@ Deno.test("The set names libusb wherever distributions put it", () => {
   assertEquals(new Set(paths), places);
 });
 
-Deno.test(
+testOn(
+  "preload",
   "A program of direct mode has with its set all it needs and nothing it does not",
-  PRELOAD,
   async () => {
     const { code, out, err } = await withSet("virtual-multimeter", [
       `${ROOT}tests/cli/fixtures/by_set.ts`,
@@ -77,9 +76,9 @@ Deno.test(
 
 // Deno gives /sys, /proc and /dev only to who has everything, and the command
 // looks there; the driver that it starts has two descriptors.
-Deno.test(
+testOn(
+  "preload",
   "The command runs with its set, and sees the nodes",
-  PRELOAD,
   async () => {
     const { code, out, err } = await withSet("cli", [`${ROOT}cli.ts`, "list"]);
     assertEquals(code, 0, err);

@@ -11,7 +11,7 @@ import { VirtualBus } from "../../driver/sim/virtual_bus.ts";
 import { assertEquals, assertLess } from "../../driver/std.ts";
 import counting from "./fixtures/counting_driver.ts";
 import { toolboxOn } from "./own_bus.ts";
-import { Folder, HAS_NOTIFY, HAS_PRELOAD } from "./spawned.ts";
+import { Folder, testOn } from "./spawned.ts";
 
 const BASE = import.meta.url;
 
@@ -69,18 +69,14 @@ async function followsReplug(isDirect: boolean): Promise<void> {
   assertLess(0, goneAtMs.length);
 }
 
-Deno.test(
+testOn(
+  "preload",
   "A driver in direct mode follows its device over unplug and replug, twice",
-  {
-    ignore: !HAS_PRELOAD,
-  },
   () => followsReplug(true),
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A sandboxed driver follows its device over unplug and replug, twice",
-  {
-    ignore: !HAS_NOTIFY,
-  },
   () => followsReplug(false),
 );

@@ -5,16 +5,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import {
-  driverspace,
-  Folder,
-  HAS_NOTIFY,
-  HAS_PRELOAD,
-  Spawned,
-} from "./spawned.ts";
-
-const PRELOAD = { ignore: !HAS_PRELOAD };
-const NOTIFY = { ignore: !HAS_NOTIFY };
+import { driverspace, Folder, Spawned, testOn } from "./spawned.ts";
 
 interface LogLine {
   readonly event: string;
@@ -46,9 +37,9 @@ function checkedLog(path: string): LogLine[] {
   return lines;
 }
 
-Deno.test(
+testOn(
+  "preload",
   "run drives a virtual multimeter in direct mode, shows readings and interrupts, and leaves a sound log",
-  PRELOAD,
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
@@ -67,9 +58,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "run drives a virtual multimeter in the full sandbox and says so",
-  NOTIFY,
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
@@ -88,7 +79,7 @@ Deno.test(
   },
 );
 
-Deno.test("run --json prints one JSON object a line", PRELOAD, async () => {
+testOn("preload", "run --json prints one JSON object a line", async () => {
   using folder = new Folder();
   const { code, out } = await driverspace([
     ...["run", "usbtmc", "--virtual", "multimeter", "--direct", "--json"],
@@ -101,9 +92,9 @@ Deno.test("run --json prints one JSON object a line", PRELOAD, async () => {
   }
 });
 
-Deno.test(
+testOn(
+  "preload",
   "What is set goes over what a virtual device suggests, and the rest of it stays",
-  PRELOAD,
   async () => {
     using folder = new Folder();
     const { code, out } = await driverspace([
@@ -117,9 +108,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "preload",
   "Ctrl-C stops a run in order: safe state, drain, release, exit 0",
-  PRELOAD,
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
@@ -136,9 +127,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "preload",
   "A terminal that goes away stops a run in order; one started with nohup stays",
-  PRELOAD,
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
@@ -160,9 +151,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "preload",
   "A second Ctrl-C kills a driver that does not stop, and ends with 130",
-  PRELOAD,
   async () => {
     using folder = new Folder();
     await using run = new Spawned([
@@ -177,7 +168,7 @@ Deno.test(
   },
 );
 
-Deno.test("run runs a driver of one's own from a path", PRELOAD, async () => {
+testOn("preload", "run runs a driver of one's own from a path", async () => {
   using folder = new Folder();
   const { code, out, err } = await driverspace([
     ...["run", fixture("counting_driver.ts"), "--virtual", "loopback"],
@@ -188,9 +179,9 @@ Deno.test("run runs a driver of one's own from a path", PRELOAD, async () => {
   assertMatch(out, /tick total=5\n/);
 });
 
-Deno.test(
+testOn(
+  "notify",
   "run runs a driver of one's own in the sandbox, bundled",
-  NOTIFY,
   async () => {
     using folder = new Folder();
     const { code, out, err } = await driverspace([
@@ -202,9 +193,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "preload",
   "run starts a driver that throws again, and says why it ended",
-  PRELOAD,
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
@@ -221,7 +212,7 @@ Deno.test(
   },
 );
 
-Deno.test("call sends one command and prints its answer", PRELOAD, async () => {
+testOn("preload", "call sends one command and prints its answer", async () => {
   using folder = new Folder();
   const { code, out, err } = await driverspace([
     ...["call", "usbtmc", "*IDN?", "--virtual", "multimeter", "--direct"],
@@ -231,7 +222,7 @@ Deno.test("call sends one command and prints its answer", PRELOAD, async () => {
   assertMatch(out, /^[^,\n]+,[^,\n]+,[^,\n]+,[^,\n]+\n$/);
 });
 
-Deno.test("simulate passes the program's exit code on", PRELOAD, async () => {
+testOn("preload", "simulate passes the program's exit code on", async () => {
   assertEquals(
     (await driverspace(["simulate", "loopback", "--", "sh", "-c", "exit 7"]))
       .code,

@@ -7,11 +7,25 @@ import {
 
 const CLI = new URL("../../cli.ts", import.meta.url).pathname;
 
-/** Whether the transports of the virtual bus are there. */
-export const [HAS_PRELOAD, HAS_NOTIFY] = await Promise.all([
-  isPreloadAvailable().then((answer) => answer.isAvailable),
-  isNotifyAvailable().then((answer) => answer.isAvailable),
+const [PRELOAD, NOTIFY] = await Promise.all([
+  isPreloadAvailable(),
+  isNotifyAvailable(),
 ]);
+
+/** Whether the transports of the virtual bus are there. */
+export const HAS_PRELOAD = PRELOAD.isAvailable;
+export const HAS_NOTIFY = NOTIFY.isAvailable;
+
+/** Registers a test of one transport; ignored, with the reason in its name, where that cannot be had. */
+export function testOn(
+  transport: "preload" | "notify",
+  name: string,
+  fn: () => void | Promise<void>,
+): void {
+  const answer = transport === "preload" ? PRELOAD : NOTIFY;
+  const reason = answer.isAvailable ? "" : ` [not run: ${answer.reason}]`;
+  Deno.test({ name: name + reason, ignore: !answer.isAvailable, fn });
+}
 
 /** Far more than any of these takes, on a busy machine. */
 const LIMIT_MS = 60_000;

@@ -22,11 +22,14 @@ async function hasScript(): Promise<boolean> {
   }
 }
 
+const isPossible = HAS_PRELOAD && await hasScript();
+const reason = isPossible
+  ? ""
+  : " [not run: needs the virtual bus A and script(1)]";
+
 Deno.test(
-  "On a terminal the view is redrawn in place, and Ctrl-C, which reaches the driver as well, stops in order",
-  {
-    ignore: !HAS_PRELOAD || !await hasScript(),
-  },
+  `On a terminal the view is redrawn in place, and Ctrl-C, which reaches the driver as well, stops in order${reason}`,
+  { ignore: !isPossible },
   async () => {
     using folder = new Folder();
     const command = [

@@ -19,6 +19,7 @@ import {
   type Launch,
   launchCommand,
   LIBUSB,
+  noSandbox,
   runLaunch,
   Scratch,
 } from "./harness.ts";
@@ -43,7 +44,8 @@ function firstLine(stdout: string): Ready {
 }
 
 Deno.test({
-  name: "C1: a scoped --allow-ffi alone does not hold: libc reads the canary",
+  name:
+    `C1: a scoped --allow-ffi alone does not hold: libc reads the canary${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {
     await using scratch = await Scratch.make();
@@ -67,7 +69,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "A sandboxed driver starts, works, logs and says what it verified",
+  name:
+    `A sandboxed driver starts, works, logs and says what it verified${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {
     for (const profile of ["default", "jitless"] as const) {
@@ -100,7 +103,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "C11: after stage 2 a driver's own tools work, and nothing that leads out",
+    `C11: after stage 2 a driver's own tools work, and nothing that leads out${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {
     for (const profile of ["default", "jitless"] as const) {
@@ -121,7 +124,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "C8: the driver holds its five descriptors and what its runtime made",
+  name:
+    `C8: the driver holds its five descriptors and what its runtime made${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {
     await using scratch = await Scratch.make();
@@ -162,7 +166,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "The driver dies with its supervisor, even while it spins",
+  name: `The driver dies with its supervisor, even while it spins${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {
     await using scratch = await Scratch.make();
@@ -192,7 +196,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "C15: no path is open that a start does not need",
+  name: `C15: no path is open that a start does not need${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {
     await using scratch = await Scratch.make();
@@ -219,7 +223,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "A driver that is not there when executed ends with a reason",
+  name:
+    `A driver that is not there when executed ends with a reason${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {
     await using scratch = await Scratch.make();

@@ -23,6 +23,8 @@ export const LIBUSB = LIBUSB_PATHS.find(exists) ?? "";
 
 /** Whether the sandbox can be tried here at all. */
 export const canSandbox = Deno.build.os === "linux" && LIBUSB !== "";
+/** Behind the name of a test that needs it: why it is not run, if so. */
+export const noSandbox = canSandbox ? "" : " [not run: needs Linux and libusb]";
 
 /** Whether we are root: some controls need it. */
 export const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;

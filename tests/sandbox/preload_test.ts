@@ -18,8 +18,15 @@ import {
 const PRELOAD = `${
   LIBUSB.slice(0, LIBUSB.lastIndexOf("/"))
 }/libumockdev-preload.so.0`;
-const canRun = canSandbox && exists(PRELOAD) &&
-  (await isPreloadAvailable()).isAvailable;
+const preload = await isPreloadAvailable();
+const canRun = canSandbox && exists(PRELOAD) && preload.isAvailable;
+const noRun = canRun
+  ? ""
+  : ` [not run: ${
+    preload.isAvailable
+      ? "needs Linux, libusb, and umockdev beside it"
+      : preload.reason
+  }]`;
 
 /** What the driver tells. */
 interface Told {
@@ -31,7 +38,7 @@ interface Told {
 
 Deno.test({
   name:
-    "The virtual profile runs on the preload library's bus, filter and stage 2 in force",
+    `The virtual profile runs on the preload library's bus, filter and stage 2 in force${noRun}`,
   ignore: !canRun,
   fn: async (): Promise<void> => {
     await using scratch = await Scratch.make();

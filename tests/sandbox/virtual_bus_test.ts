@@ -11,10 +11,20 @@ import { USB_REQUESTS } from "../../driver/host/sandbox_policy_requests.ts";
 import { runningArchitecture } from "../../ffi/linux/syscalls.ts";
 import { isNotifyAvailable } from "../../ffi/linux/virtual_bus_available.ts";
 import { type BusRun, LoopbackBus, runOnBus } from "./bus_run.ts";
-import { bundleOf, canSandbox, exists, LIBUSB, Scratch } from "./harness.ts";
+import {
+  bundleOf,
+  canSandbox,
+  exists,
+  LIBUSB,
+  noSandbox,
+  Scratch,
+} from "./harness.ts";
 import { driverCalls, openedPaths } from "./trace.ts";
 
-const canRun = canSandbox && (await isNotifyAvailable()).isAvailable;
+const notify = await isNotifyAvailable();
+const canRun = canSandbox && notify.isAvailable;
+const noRun = noSandbox ||
+  (notify.isAvailable ? "" : ` [not run: ${notify.reason}]`);
 const STRACE = "/usr/bin/strace";
 
 /** What a sandboxed driver finds on the loopback device. */
@@ -43,7 +53,7 @@ const RESULTS = {
 };
 
 function busTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore: !canRun, fn });
+  Deno.test({ name: name + noRun, ignore: !canRun, fn });
 }
 
 for (const profile of ["default", "jitless"] as const) {
@@ -159,7 +169,9 @@ const REFUSED_WITHOUT_HARM = [
 
 Deno.test({
   name:
-    "C14: a traced driver opens only its list and makes only recorded calls",
+    `C14: a traced driver opens only its list and makes only recorded calls${
+      noRun || (exists(STRACE) ? "" : " [not run: there is no strace]")
+    }`,
   ignore: !canRun || !exists(STRACE),
   fn: async (): Promise<void> => {
     await using scratch = await Scratch.make();
