@@ -8,6 +8,7 @@ import { callCommand } from "./call_command.ts";
 import { chooseCommand } from "./choose_command.ts";
 import type { Command } from "./command.ts";
 import { dashboardCommand } from "./dashboard_command.ts";
+import { completionsCommand } from "./completions_command.ts";
 import { doctorCommand } from "./doctor_command.ts";
 import { driversCommand } from "./drivers_command.ts";
 import { explainCommand, permissionsCommand } from "./explain_command.ts";
@@ -43,4 +44,5 @@ export const COMMANDS: readonly Command[] = [
   mqttCommand,
   unitCommand,
   installCommand,
+  completionsCommand,
 ];
