@@ -7,7 +7,7 @@ import {
 } from "../../driver/std.ts";
 import { HAS_NOTIFY, HAS_PRELOAD } from "../cli/spawned.ts";
 import { Browser, CHROMIUM, NO_BROWSER } from "./browser.ts";
-import { factOf, OVERFLOW } from "./expressions.ts";
+import { factOf, HARMED, OVERFLOW } from "./expressions.ts";
 import { Lab, type LabOptions } from "./lab.ts";
 import { type Bench, VISIT } from "./visit.ts";
 
@@ -113,22 +113,10 @@ browserTest(
     await runCommand(names.indexOf("crash"));
     await tab.untilText(".exits-panel", "Failed");
     await lab.until("hostile", "ready");
+    assertEquals(await tab.evaluate(HARMED), []);
     await tab.evaluate(`location.hash = "#/"`);
     await tab.untilText(".card", "hostile");
-
-    assertEquals(await tab.evaluate("globalThis.owned ?? null"), null);
-    assertEquals(
-      await tab.evaluate(
-        `document.querySelectorAll("img, iframe, script:not([src]), b b, main script").length`,
-      ),
-      0,
-    );
-    // Neither in what is shown nor in what is named.
-    const hidden = await tab.evaluate(
-      `/[\\p{Cf}\\u0000-\\u0008\\u000e-\\u001f\\u007f-\\u009f]/u
-        .test(document.documentElement.innerText)`,
-    );
-    assertEquals(hidden, false);
+    assertEquals(await tab.evaluate(HARMED), []);
     assertEquals(await tab.evaluate(OVERFLOW), 0);
     assertEquals(tab.complaints, [], "the policy had nothing to refuse");
   },
@@ -165,7 +153,7 @@ const server = { port: freePort(), token: "correct-horse-battery-staple" };
 browserTest(
   "A supervisor's own port asks for its token, once for each tab",
   { entries: ["absent"], server },
-  async ({ browser }) => {
+  async ({ browser, lab }) => {
     const url = `http://127.0.0.1:${server.port}/`;
     const tab = await browser.open(url);
     await tab.untilText("form", "Token");
@@ -191,5 +179,17 @@ browserTest(
     const other = await browser.open(url);
     await other.untilText("form", "Token");
     assertEquals(await other.evaluate("sessionStorage.length"), 0);
+
+    // Another supervisor, another token: asked for, and not hidden by what is known.
+    await lab.kill();
+    lab.setToken("another-token-of-some-length");
+    await lab.serve();
+    await tab.untilText("form .problem", "This is not the token");
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    assertStringIncludes(await tab.text("main"), "Token");
+    await tab.tabTo("#token");
+    await tab.type("another-token-of-some-length");
+    await tab.press("Enter");
+    await tab.untilText(".card", "balance");
   },
 );

@@ -54,3 +54,21 @@ export const MISSING = `(() => {
   }
   return found;
 })()`;
+
+/** What a hostile text became besides text, and what of it would hide or turn others. */
+export const HARMED = `(() => {
+  const found = [];
+  if (globalThis.owned !== undefined) found.push("it ran");
+  const markup = "img, iframe, script:not([src]), b b, main script";
+  for (const one of document.querySelectorAll(markup)) {
+    found.push(one.outerHTML);
+  }
+  const unsafe = /[\\p{Cf}\\p{Zl}\\p{Zp}\\p{Cs}\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]/u;
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    if (unsafe.test(walker.currentNode.data)) {
+      found.push(JSON.stringify(walker.currentNode.data));
+    }
+  }
+  return found;
+})()`;

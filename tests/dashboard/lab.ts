@@ -91,6 +91,11 @@ export class Lab implements AsyncDisposable {
     await this.#until(() => this.ask("/livez").then(() => true));
   }
 
+  /** Another token, for the next supervisor. */
+  setToken(token: string): void {
+    Deno.writeTextFileSync(`${this.#folder.path}/token`, token);
+  }
+
   /** Kills the supervisor, and its drivers die with it. */
   async kill(): Promise<void> {
     await this.#serving?.[Symbol.asyncDispose]();

@@ -2,6 +2,7 @@
 
 import { PAGE, PAGE_FILES } from "../../driver/host/dashboard/page_files.ts";
 import { isOfPage, servePage } from "../../driver/host/dashboard/serve_page.ts";
+import { openApiDocument } from "../../driver/host/http/openapi.ts";
 import { listen } from "../../driver/host/http/server.ts";
 import {
   assert,
@@ -134,5 +135,46 @@ Deno.test("On a port the page needs no token, and what it asks for does", async 
   } finally {
     await server.close();
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Members of the interfaces in the page's words, by their name. */
+function wordsOf(source: string): Record<string, string[]> {
+  const found = source.matchAll(
+    /export interface (\w+)(?: extends \w+)? \{([\s\S]*?)\n\}/g,
+  );
+  return Object.fromEntries(
+    [...found].map(([, name, body = ""]) => [
+      name,
+      [...body.matchAll(/^ {2}readonly "?(\w+)"?\??:/gm)].map(([, member]) =>
+        member ?? ""
+      ),
+    ]),
+  );
+}
+
+Deno.test("The page expects what the interface for programs promises", () => {
+  const words = wordsOf(Deno.readTextFileSync(new URL("words.d.ts", FOLDER)));
+  // deno-lint-ignore no-explicit-any -- schemas of any shape
+  const schemas: any = openApiDocument("0")["components"];
+  const { Status, Driver, DriverDetail, DriverLog } = schemas.schemas;
+  const detail = DriverDetail.properties;
+  const rows: readonly [word: string, schema: { properties: object }][] = [
+    ["StatusView", Status],
+    ["DriverView", Driver],
+    ["DeviceView", Driver.properties.device],
+    ["DetailView", DriverDetail],
+    ["EndpointView", detail.endpoints.items],
+    ["ValueView", detail.values.items],
+    ["TransitionView", detail.transitions.items],
+    ["ExitView", detail.exits.items],
+    ["CommandView", detail.commands.items],
+    ["LogLine", DriverLog.properties.lines.items],
+  ];
+  for (const [word, { properties }] of rows) {
+    const members = words[word] ?? [];
+    assert(members.length > 3, word);
+    const unknown = members.filter((name) => !Object.hasOwn(properties, name));
+    assertEquals(unknown, [], word);
   }
 });

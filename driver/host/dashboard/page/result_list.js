@@ -125,7 +125,7 @@ class Entry {
     this.#offerAgain(message, run);
   }
 
-  /** The answer was lost, not the command: its key makes a repetition harmless. @param {string} reason @param {() => Promise<Json>} run */
+  /** The answer was lost, not the command: its key makes a repetition harmless while it is known. @param {string} reason @param {() => Promise<Json>} run */
   #offerAgain(reason, run) {
     const button = el("button", { type: "button" }, "Ask for the answer again");
     button.addEventListener("click", () => void this.run(run));
@@ -133,9 +133,10 @@ class Entry {
       el(
         "p",
         {},
-        `The answer was lost: ${
-          harmless(reason, 200)
-        }. The command may have been carried out; asking again does not repeat it.`,
+        `The answer was lost: ${harmless(reason, 200)}. The command may have ` +
+          "been carried out. Asked within ten minutes, this supervisor gives " +
+          "its answer and repeats nothing; one started anew carries it out " +
+          "again.",
       ),
       button,
     );
