@@ -11,6 +11,7 @@ import {
   defaultSocket,
   serveCommand,
 } from "../../driver/host/cli/serve_command.ts";
+import { serviceCommand } from "../../driver/host/cli/service_command.ts";
 import { statusCommand } from "../../driver/host/cli/status_command.ts";
 import { unitCommand } from "../../driver/host/cli/unit_command.ts";
 import { parseConfiguration } from "../../driver/host/supervisor/configuration.ts";
@@ -129,6 +130,13 @@ Deno.test("unit prints a unit for this program and this configuration", async ()
   const out = await called(unitCommand, ["/etc/lab.toml", "--user", "lab"]);
   assertStringIncludes(out, "# /etc/systemd/system/driverspace.service\n");
   assertStringIncludes(out, " serve /etc/lab.toml\n");
+  assertStringIncludes(out, " --no-prompt --allow-read=");
+  assertStringIncludes(
+    out,
+    "--allow-net=unix:/run/driverspace/socket,unix:/run/systemd/notify," +
+      "unix:/var/lib/driverspace/supervisor.json.notify",
+  );
+  assertEquals(/--allow-(ffi|all)/.test(out), false, "No native code");
   assertStringIncludes(out, "User=lab\nGroup=lab\n");
   await assertRejects(
     () => called(unitCommand, ["lab.toml"]),
@@ -156,5 +164,36 @@ Deno.test("A supervisor's socket lies where its kind of session has it", () => {
   assertEquals(
     of({ HOME: "/home/lab" }),
     "/home/lab/.local/state/driverspace/driverspace.sock",
+  );
+});
+
+Deno.test("A service has the permissions that its configuration needs", () => {
+  const program = ["/usr/bin/deno", "run", "--allow-all", "/opt/ds/cli.ts"];
+  const command = (text: string): string =>
+    serviceCommand({
+      program,
+      path: "/etc/lab.toml",
+      configuration: parseConfiguration(text, "lab.toml"),
+    }).join(" ");
+  const real = command(`[server]
+port = 9464
+token_file = "/etc/token"
+[drivers.a]
+driver = "/opt/mine/driver.ts"
+device.vendor = "1209"
+log = "/srv/logs/a.log"
+`);
+  assertStringIncludes(real, "--allow-read=/etc,/etc/token,/opt/ds,/opt/mine,");
+  assertStringIncludes(real, "--allow-write=/run/driverspace,");
+  assertStringIncludes(real, ",/srv/logs,");
+  assertStringIncludes(real, "--allow-net=127.0.0.1:9464,unix:");
+  assertStringIncludes(real, "--allow-run=/usr/bin/deno ");
+  assertEquals(/--allow-(ffi|all)/.test(real), false);
+  const virtual = command(
+    '[drivers.a]\ndriver = "usbtmc"\ndevice.virtual = "multimeter"\n',
+  );
+  assertEquals(
+    virtual,
+    "/usr/bin/deno run --allow-all /opt/ds/cli.ts serve /etc/lab.toml",
   );
 });

@@ -23,6 +23,7 @@ import type { CommandCall } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { connectedDevices } from "./list_command.ts";
 import { hiddenFromService, ownProgram } from "./own_program.ts";
+import { serviceCommand } from "./service_command.ts";
 import { matches } from "../../match.ts";
 
 /** The configuration of an installation that names none. */
@@ -66,6 +67,7 @@ export async function planInstall(
   return {
     plan: make({
       program,
+      service: serviceCommand({ program, path, configuration }),
       configuration: path,
       devices: rules.devices,
       user: call.value("user") ?? "driverspace",

@@ -9,14 +9,17 @@ import {
   fetchCommand,
   moduleFlags,
 } from "../mqtt/bridge_command.ts";
-import type { BridgeGrants } from "../mqtt/permissions.ts";
-import { ConfigurationError } from "../supervisor/configuration.ts";
+import {
+  ConfigurationError,
+  type SupervisorConfiguration,
+} from "../supervisor/configuration.ts";
 import { readConfiguration } from "../supervisor/read_configuration.ts";
 import { mqttUnit } from "../systemd/mqtt_unit.ts";
 import { systemdUnit, type UnitFile } from "../systemd/unit.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
 import { hiddenFromService, ownProgram } from "./own_program.ts";
+import { serviceCommand } from "./service_command.ts";
 import { SERVICE_SOCKET } from "./supervisor_access.ts";
 
 /** The command. */
@@ -26,7 +29,9 @@ export const unitCommand: Command = {
   usage: "CONFIG [--user NAME]",
   details: "Prints the unit only; where to put it and how to put it in force " +
     "stand in its comments. Where CONFIG has a table [mqtt], the unit of its " +
-    "bridge comes second. Installs nothing.",
+    "bridge comes second. Installs nothing. The service gets the Deno " +
+    "permissions that CONFIG needs: print it again when CONFIG names other " +
+    "places.",
   flags: {
     user: {
       description: "Who runs it, default driverspace",
@@ -73,19 +78,21 @@ async function unitsFor(
 ): Promise<ShownUnit[]> {
   const [path = ""] = positionals;
   const user = value("user");
-  const command = [...ownProgram(), "serve", path];
   try {
     if (!path.startsWith("/")) {
       throw new TypeError(
         `Cannot make a unit for ${path}: give the absolute path of CONFIG`,
       );
     }
+    const configuration = configurationAt(path);
+    const program = ownProgram();
     const file = systemdUnit({
-      command,
+      command: serviceCommand({ program, path, configuration }),
       ...(user === undefined ? {} : { user }),
     });
-    const supervisor = { file, hidden: hiddenFromService(command) };
-    return [supervisor, ...await bridgeUnits(path, user)];
+    const hidden = hiddenFromService([...program, path]);
+    const bridge = await bridgeUnits({ path, user, configuration });
+    return [{ file, hidden }, ...bridge];
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError) {
       throw new CliError(EXIT.usage, error.message);
@@ -96,30 +103,32 @@ async function unitsFor(
 
 /** The bridge has a unit of its own, where the configuration is there and asks for one. */
 async function bridgeUnits(
-  path: string,
-  user: string | undefined,
+  { path, user, configuration }: {
+    readonly path: string;
+    readonly user: string | undefined;
+    readonly configuration: SupervisorConfiguration | undefined;
+  },
 ): Promise<ShownUnit[]> {
-  const settings = mqttOf(path);
+  const settings = configuration?.mqtt;
   if (settings === undefined) return [];
   const flags = await moduleFlags();
   const command = bridgeCommand({
-    ...settings,
+    settings,
+    socket: configuration?.server.socket ?? SERVICE_SOCKET,
     configuration: path,
     moduleFlags: flags,
   });
   const file = mqttUnit({
     command,
     fetch: fetchCommand(flags),
-    host: settings.settings.host,
+    host: settings.host,
     ...(user === undefined ? {} : { user }),
   });
   return [{ file, hidden: hiddenFromService(command) }];
 }
 
 /** @throws {CliError} When the configuration is there and cannot be used. */
-function mqttOf(
-  path: string,
-): Pick<BridgeGrants, "settings" | "socket"> | undefined {
+function configurationAt(path: string): SupervisorConfiguration | undefined {
   try {
     Deno.statSync(path);
   } catch {
@@ -127,9 +136,7 @@ function mqttOf(
     return undefined;
   }
   try {
-    const { mqtt: settings, server } = readConfiguration(path);
-    if (settings === undefined) return undefined;
-    return { settings, socket: server.socket ?? SERVICE_SOCKET };
+    return readConfiguration(path);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     throw new CliError(EXIT.config, error.message);

@@ -51,6 +51,8 @@ export interface InstallPlan {
 export interface InstallOptions {
   /** The program and its arguments, in front of `serve CONFIG`; absolute. */
   readonly program: readonly string[];
+  /** The whole command of the service; default: the program and `serve CONFIG`. */
+  readonly service?: readonly string[];
   /** Absolute path of the configuration. */
   readonly configuration: string;
   /** There is none yet: a sample with these devices is made. */
@@ -80,10 +82,8 @@ const PUBLIC = 0o644;
  */
 export function installPlan(options: InstallOptions): InstallPlan {
   const { program, configuration, user } = options;
-  const unit = systemdUnit({
-    command: [...program, "serve", configuration],
-    user,
-  });
+  const { service = [...program, "serve", configuration] } = options;
+  const unit = systemdUnit({ command: service, user });
   const rules = ruleFiles(options);
   const sysusers = `/etc/sysusers.d/${SERVICE}.conf`;
   const tmpfiles = `/etc/tmpfiles.d/${SERVICE}.conf`;
