@@ -62,7 +62,7 @@ export function followEvents(
   };
   const abort = (): void => fail(new Error("it is over"));
   signal.addEventListener("abort", abort, { once: true });
-  read(asked, options.onEvent, fail);
+  read(asked, options, fail);
   if (signal.aborted) abort();
   else asked.end();
   return promise.finally(() => signal.removeEventListener("abort", abort));
@@ -70,7 +70,7 @@ export function followEvents(
 
 function read(
   asked: ClientRequest,
-  onEvent: FollowOptions["onEvent"],
+  { onEvent, signal }: FollowOptions,
   fail: (error: unknown) => void,
 ): void {
   asked.on("timeout", () => fail(new Error("it has fallen silent")));
@@ -83,7 +83,10 @@ function read(
     response.setEncoding("utf8");
     response.on("data", (piece: string) => {
       try {
-        for (const event of reader.push(piece)) onEvent(event);
+        for (const event of reader.push(piece)) {
+          // What came in one piece is not told to whom an event of it was enough.
+          if (!signal.aborted) onEvent(event);
+        }
       } catch (error) {
         fail(error);
       }

@@ -99,14 +99,21 @@ Deno.test("A follower names the last event it saw, and ends when it is told or t
 Deno.test("A follower that is told while it waits ends at once", async () => {
   const open = new ReadableStream<Uint8Array>({
     start: (controller) =>
-      controller.enqueue(new TextEncoder().encode("data: first\n\n")),
+      controller.enqueue(
+        new TextEncoder().encode("data: first\n\ndata: second\n\n"),
+      ),
   });
   await withServer(() => new Response(open), async (socket) => {
     const abort = new AbortController();
+    let count = 0;
     await followEvents(socket, {
-      onEvent: () => abort.abort(),
+      onEvent: () => {
+        count++;
+        abort.abort();
+      },
       signal: abort.signal,
     });
+    assertEquals(count, 1);
   });
 });
 
