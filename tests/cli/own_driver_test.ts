@@ -6,7 +6,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import { driverspace, Folder, Spawned, testOn } from "./spawned.ts";
+import { driverspace, Folder, ranUntil, Spawned, testOn } from "./spawned.ts";
 
 const MOUSE = new URL("../../docs/examples/mouse_driver.ts", import.meta.url)
   .pathname;
@@ -16,13 +16,12 @@ testOn(
   "The README's driver drives a virtual mouse in the full sandbox",
   async () => {
     using folder = new Folder();
-    const { code, out, err } = await driverspace([
-      ...["run", MOUSE, "--virtual", "mouse", "--for", "3s"],
-      ...["--log", `${folder.path}/a.log`],
+    const moved = /moved x=-?\d+ y=-?\d+ buttons=\d/;
+    const { code, out, err } = await ranUntil([moved], [
+      ...[MOUSE, "--virtual", "mouse", "--log", `${folder.path}/a.log`],
     ]);
     assertEquals([code, err], [0, ""], out);
     assertMatch(out, /sandbox Landlock ABI \d+, seccomp, stage 2/);
-    assertMatch(out, /moved x=-?\d+ y=-?\d+ buttons=\d/);
   },
 );
 
@@ -56,16 +55,15 @@ testOn(
       [...Deno.readDirSync(`${folder.path}/cache/driverspace`)]
         .map(({ name }) => name).filter((name) => name.endsWith(".js")).sort();
     const run = async (): Promise<void> => {
-      const { code, out, err } = await driverspace([
-        ...["run", fixture("npm_driver.ts"), "--virtual", "loopback"],
-        ...["--for", "5s", "--log", `${folder.path}/logs/a.log`],
+      const { code, out, err } = await ranUntil([/parsed port=4/], [
+        ...[fixture("npm_driver.ts"), "--virtual", "loopback"],
+        ...["--log", `${folder.path}/logs/a.log`],
       ], {
         XDG_CACHE_HOME: `${folder.path}/cache`,
         DENO_DIR: denoFolder(),
       });
       assertEquals([code, err], [0, ""], out);
       assertStringIncludes(out, "sandbox Landlock");
-      assertStringIncludes(out, "parsed port=4");
     };
     await run();
     const made = bundles();

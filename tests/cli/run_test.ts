@@ -5,7 +5,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import { driverspace, Folder, Spawned, testOn } from "./spawned.ts";
+import { driverspace, Folder, ranUntil, Spawned, testOn } from "./spawned.ts";
 
 interface LogLine {
   readonly event: string;
@@ -43,9 +43,8 @@ testOn(
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
-    const { code, out, err } = await driverspace([
-      ...["run", "usbtmc", "--virtual", "multimeter", "--direct"],
-      ...["--for", "4s", "--log", log],
+    const { code, out, err } = await ranUntil([/reading/, /sum /], [
+      ...["usbtmc", "--virtual", "multimeter", "--direct", "--log", log],
     ]);
     assertEquals([code, err], [0, ""], out);
     assertStringIncludes(out, "direct mode");
@@ -64,9 +63,8 @@ testOn(
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
-    const { code, out, err } = await driverspace([
-      ...["run", "usbtmc", "--virtual", "multimeter"],
-      ...["--for", "5s", "--log", log],
+    const { code, out, err } = await ranUntil([/reading/], [
+      ...["usbtmc", "--virtual", "multimeter", "--log", log],
     ]);
     assertEquals([code, err], [0, ""], out);
     assertMatch(out, /sandbox Landlock ABI \d+, seccomp, stage 2/);
@@ -81,9 +79,10 @@ testOn(
 
 testOn("preload", "run --json prints one JSON object a line", async () => {
   using folder = new Folder();
-  const { code, out } = await driverspace([
-    ...["run", "usbtmc", "--virtual", "multimeter", "--direct", "--json"],
-    ...["--for", "3s", "--log", `${folder.path}/a.log`],
+  const printed = [/"type":"event"/, /"type":"heartbeat"/];
+  const { code, out } = await ranUntil(printed, [
+    ...["usbtmc", "--virtual", "multimeter", "--direct", "--json"],
+    ...["--log", `${folder.path}/a.log`],
   ]);
   assertEquals(code, 0);
   const types = out.trimEnd().split("\n").map((line) => JSON.parse(line).type);
@@ -97,16 +96,24 @@ testOn(
   "What is set goes over what a virtual device suggests, and the rest of it stays",
   async () => {
     using folder = new Folder();
-    const { code, out } = await driverspace([
-      ...["run", "usbtmc", "--virtual", "multimeter", "--direct"],
-      ...["--for", "3s", "--log", `${folder.path}/a.log`],
-      ...["--set", "poll-interval-ms=100"],
+    const { code, out } = await ranUntil([/reading -?\d+(\.\d+)? V/], [
+      ...["usbtmc", "--virtual", "multimeter", "--direct"],
+      ...["--log", `${folder.path}/a.log`, "--set", "poll-interval-ms=100"],
     ]);
     assertEquals(code, 0);
     assertStringIncludes(out, "poll-interval-ms=100");
-    assertMatch(out, /reading -?\d+(\.\d+)? V/);
   },
 );
+
+testOn("preload", "run --for ends by itself, in order", async () => {
+  using folder = new Folder();
+  const { code, out } = await driverspace([
+    ...["run", "usbtmc", "--virtual", "multimeter", "--direct"],
+    ...["--for", "500ms", "--log", `${folder.path}/a.log`],
+  ]);
+  assertEquals(code, 0, out);
+  assertStringIncludes(out, "The time is over");
+});
 
 testOn(
   "preload",
@@ -170,13 +177,11 @@ testOn(
 
 testOn("preload", "run runs a driver of one's own from a path", async () => {
   using folder = new Folder();
-  const { code, out, err } = await driverspace([
-    ...["run", fixture("counting_driver.ts"), "--virtual", "loopback"],
-    ...["--direct", "--for", "3s", "--log", `${folder.path}/a.log`],
-    ...["--set", "step=5"],
+  const { code, out, err } = await ranUntil([/tick total=5\n/], [
+    ...[fixture("counting_driver.ts"), "--virtual", "loopback", "--direct"],
+    ...["--log", `${folder.path}/a.log`, "--set", "step=5"],
   ]);
   assertEquals([code, err], [0, ""], out);
-  assertMatch(out, /tick total=5\n/);
 });
 
 testOn(
@@ -184,12 +189,11 @@ testOn(
   "run runs a driver of one's own in the sandbox, bundled",
   async () => {
     using folder = new Folder();
-    const { code, out, err } = await driverspace([
-      ...["run", fixture("counting_driver.ts"), "--virtual", "loopback"],
-      ...["--for", "4s", "--log", `${folder.path}/a.log`],
+    const { code, out, err } = await ranUntil([/tick total=\d+/], [
+      ...[fixture("counting_driver.ts"), "--virtual", "loopback"],
+      ...["--log", `${folder.path}/a.log`],
     ]);
     assertEquals([code, err], [0, ""], out);
-    assertMatch(out, /tick total=\d+/);
   },
 );
 
@@ -199,9 +203,9 @@ testOn(
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
-    const { code } = await driverspace([
-      ...["run", fixture("counting_driver.ts"), "--virtual", "loopback"],
-      ...["--direct", "--for", "5s", "--log", log, "--set", "throw-at=2"],
+    const { code } = await ranUntil([/(state starting[^]*){3}/], [
+      ...[fixture("counting_driver.ts"), "--virtual", "loopback"],
+      ...["--direct", "--log", log, "--set", "throw-at=2"],
     ]);
     assertEquals(code, 0);
     const lines = Deno.readTextFileSync(log).trimEnd().split("\n")

@@ -136,6 +136,21 @@ export async function driverspace(
   return await spawned.result();
 }
 
+/**
+ * Calls `driverspace run`, and stops it in order once it has printed all of
+ * these, however long a busy machine takes.
+ */
+export async function ranUntil(
+  patterns: readonly RegExp[],
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<SpawnedResult> {
+  await using spawned = new Spawned(["run", ...args], env);
+  for (const pattern of patterns) await spawned.printed(pattern);
+  spawned.signal("SIGTERM");
+  return await spawned.result();
+}
+
 /** A folder that is removed at the end. */
 export class Folder implements Disposable {
   readonly path = Deno.makeTempDirSync({ prefix: "driverspace_cli." });
