@@ -51,7 +51,7 @@ export type Rule =
   | { readonly clauses: readonly Clause[]; readonly otherwise: number };
 
 /** Rules by name of system call, tried in this order. */
-export type Rules = Readonly<Record<string, Rule>>;
+export type Rules = ReadonlyMap<string, Rule>;
 
 /** Opcodes that are used here. include/uapi/linux/bpf_common.h. */
 const LOAD = 0x20;
@@ -60,21 +60,15 @@ const JGE = 0x35;
 const JUMP = 0x05;
 const AND = 0x54;
 const RET = 0x06;
+/** In the word of an opcode: skip the next instruction when a comparison holds, or does not. */
+const SKIP_IF = 1 << 16;
+const SKIP_UNLESS = 1 << 24;
 const LOW_WORD = 0xffffffffn;
 const INSTRUCTION_BYTES = 8;
 /** BPF_MAXINSNS: the kernel refuses longer programs. */
 const INSTRUCTIONS_MAX = 4096;
 /** `struct seccomp_data`. */
 const RECORD_BYTES = 64;
-
-/** `yes` and `no` are labels, or counts of instructions to skip. */
-interface Instruction {
-  readonly code: number;
-  readonly k: number;
-  readonly yes?: string | number;
-  readonly no?: string | number;
-  label?: string;
-}
 
 /** A program in the kernel's form: u16 code, u8 jt, u8 jf, u32 k each. */
 export type Filter = Uint8Array<ArrayBuffer>;
@@ -88,26 +82,28 @@ export function assemble(
   otherwise: number,
   architecture: Architecture,
 ): Filter {
-  const known = knownCalls(rules, architecture);
-  const program = prologue(architecture);
-  // A conditional displacement has 8 bits, JUMP has 32: hence pairs.
-  const verdicts = new Set<number>();
-  for (const { name, number, rule } of known) {
-    if (typeof rule === "number") verdicts.add(rule);
-    const target = typeof rule === "number" ? verdictLabel(rule) : name;
-    program.push({ code: JEQ, k: number, no: 1 });
-    program.push({ code: JUMP, k: 0, yes: target });
+  const program = new Program();
+  addPrologue(program, architecture);
+  const jumps: (readonly [at: number, rule: Rule])[] = [];
+  for (const [name, rule] of rules) {
+    assert(isSyscallName(name), `No number is known for ${name}`);
+    const number = syscallNumber(name, architecture);
+    if (number === undefined) continue;
+    // A conditional displacement has 8 bits, JUMP has 32: hence pairs.
+    program.add(JEQ | SKIP_UNLESS, number);
+    jumps.push([program.add(JUMP, 0), rule]);
   }
-  program.push({ code: RET, k: otherwise });
-  for (const verdict of verdicts) {
-    program.push({ code: RET, k: verdict, label: verdictLabel(verdict) });
+  program.add(RET, otherwise);
+  const verdicts = new Map<number, number>();
+  for (const [at, rule] of jumps) {
+    program.jumpTo(
+      at,
+      typeof rule === "number"
+        ? verdictPlace(program, verdicts, rule)
+        : addClauses(program, rule),
+    );
   }
-  for (const { name, rule } of known) {
-    if (typeof rule !== "number") {
-      program.push(...clauseInstructions(name, rule));
-    }
-  }
-  return encode(program);
+  return program.bytes();
 }
 
 /** A system call as a filter sees it. */
@@ -141,109 +137,97 @@ export function interpret(filter: Filter, call: Call): number {
   throw new RangeError("The BPF program has no end");
 }
 
-function knownCalls(
-  rules: Rules,
-  architecture: Architecture,
-): { name: string; number: number; rule: Rule }[] {
-  const known = [];
-  for (const [name, rule] of Object.entries(rules)) {
-    assert(isSyscallName(name), `No number is known for ${name}`);
-    const number = syscallNumber(name, architecture);
-    if (number !== undefined) known.push({ name, number, rule });
+/** Instructions as they are added. Places are counted in instructions. */
+class Program {
+  /** Two words each: `u16 code, u8 jt, u8 jf` and `u32 k`; both architectures are little endian. */
+  readonly #words = new Uint32Array(2 * INSTRUCTIONS_MAX);
+  #length = 0;
+
+  /** Where the next instruction will stand. */
+  get length(): number {
+    return this.#length;
   }
-  return known;
-}
 
-function prologue(architecture: Architecture): Instruction[] {
-  const program: Instruction[] = [
-    { code: LOAD, k: 4 },
-    { code: JEQ, k: AUDIT_ARCHITECTURE[architecture], yes: 1 },
-    { code: RET, k: KILL },
-    { code: LOAD, k: 0 },
-  ];
-  if (architecture === "x86_64") {
-    program.push({ code: JGE, k: X32_BIT, no: 1 }, { code: RET, k: KILL });
+  /** Adds an instruction; gives its place. */
+  add(code: number, k: number): number {
+    assert(this.#length < INSTRUCTIONS_MAX, "The kernel takes 4096 at most");
+    const at = this.#length++;
+    this.#words[2 * at] = code;
+    this.#words[2 * at + 1] = k;
+    return at;
   }
-  return program;
+
+  /** Lets the JUMP at a place go to another. */
+  jumpTo(at: number, place: number): void {
+    assert(place > at, "Programs run forwards");
+    this.#words[2 * at + 1] = place - at - 1;
+  }
+
+  /** Lets the comparison at a place go to the next instruction when it does not hold. */
+  elseHere(at: number): void {
+    const skipped = this.#length - at - 1;
+    assert(skipped < 256, "A branch reaches 255 further");
+    this.#words[2 * at] = JEQ | skipped << 24;
+  }
+
+  /** The program in the kernel's form. */
+  bytes(): Filter {
+    return new Uint8Array(this.#words.slice(0, 2 * this.#length).buffer);
+  }
 }
 
-function verdictLabel(verdict: number): string {
-  return `verdict ${verdict}`;
+function addPrologue(program: Program, architecture: Architecture): void {
+  program.add(LOAD, 4);
+  program.add(JEQ | SKIP_IF, AUDIT_ARCHITECTURE[architecture]);
+  program.add(RET, KILL);
+  program.add(LOAD, 0);
+  if (architecture !== "x86_64") return;
+  program.add(JGE | SKIP_UNLESS, X32_BIT);
+  program.add(RET, KILL);
 }
 
-function clauseInstructions(
-  name: string,
+/** Where a plain verdict is given; there is one place for each. */
+function verdictPlace(
+  program: Program,
+  places: Map<number, number>,
+  verdict: number,
+): number {
+  const known = places.get(verdict);
+  if (known !== undefined) return known;
+  const place = program.add(RET, verdict);
+  places.set(verdict, place);
+  return place;
+}
+
+/** Adds a rule's clauses; gives the place of the first. */
+function addClauses(
+  program: Program,
   rule: Exclude<Rule, number>,
-): Instruction[] {
-  const program: Instruction[] = [];
-  let label = name;
-  rule.clauses.forEach((clause, index) => {
-    const next = `${name} ${index}`;
-    const block: Instruction[] = [
-      ...clause.when.flatMap((condition) => test(condition, next)),
-      { code: RET, k: clause.then },
-    ];
-    const first = block[0];
-    assert(first !== undefined, "A clause has a verdict");
-    first.label = label;
-    program.push(...block);
-    label = next;
-  });
-  program.push({ code: RET, k: rule.otherwise, label });
-  return program;
+): number {
+  const place = program.length;
+  for (const clause of rule.clauses) {
+    const tests = clause.when.flatMap((condition) =>
+      addTest(program, condition)
+    );
+    program.add(RET, clause.then);
+    for (const at of tests) program.elseHere(at);
+  }
+  program.add(RET, rule.otherwise);
+  return place;
 }
 
-/** Compares the low word, then the high one: both architectures are little endian. */
-function test(condition: Condition, otherwise: string): Instruction[] {
+/** Compares the low word, then the high one. Gives the places of the comparisons. */
+function addTest(program: Program, condition: Condition): number[] {
   const { argument, value, mask = -1n, width } = condition;
-  const program: Instruction[] = [];
+  const places: number[] = [];
   for (let half = 0; half < width / 32; half++) {
     const shift = BigInt(32 * half);
     const bits = (mask >> shift) & LOW_WORD;
-    program.push({ code: LOAD, k: 16 + 8 * argument + 4 * half });
-    if (bits !== LOW_WORD) program.push({ code: AND, k: Number(bits) });
-    program.push({
-      code: JEQ,
-      k: Number((value >> shift) & LOW_WORD),
-      no: otherwise,
-    });
+    program.add(LOAD, 16 + 8 * argument + 4 * half);
+    if (bits !== LOW_WORD) program.add(AND, Number(bits));
+    places.push(program.add(JEQ, Number((value >> shift) & LOW_WORD)));
   }
-  return program;
-}
-
-function encode(program: readonly Instruction[]): Filter {
-  assert(program.length <= INSTRUCTIONS_MAX, "The kernel takes 4096 at most");
-  const places = new Map<string, number>();
-  program.forEach(({ label }, at) => {
-    if (label !== undefined) places.set(label, at);
-  });
-  const bytes = new Uint8Array(program.length * INSTRUCTION_BYTES);
-  const view = new DataView(bytes.buffer);
-  program.forEach(({ code, k, yes, no }, at) => {
-    const taken = distance(places, yes, at);
-    const skipped = distance(places, no, at);
-    const offset = at * INSTRUCTION_BYTES;
-    view.setUint16(offset, code, true);
-    if (code === JUMP) view.setUint32(offset + 4, taken, true);
-    else {
-      assert(taken < 256 && skipped < 256, "A branch reaches 255 further");
-      view.setUint8(offset + 2, taken);
-      view.setUint8(offset + 3, skipped);
-      view.setUint32(offset + 4, k >>> 0, true);
-    }
-  });
-  return bytes;
-}
-
-function distance(
-  places: ReadonlyMap<string, number>,
-  target: string | number | undefined,
-  from: number,
-): number {
-  if (target === undefined || typeof target === "number") return target ?? 0;
-  const place = places.get(target);
-  assert(place !== undefined && place > from, `No ${target} further on`);
-  return place - from - 1;
+  return places;
 }
 
 function seccompRecord(call: Call): DataView {

@@ -1,11 +1,12 @@
 /**
- * What a descriptor leads to, by `statx` on the descriptor itself: a path may
- * lead elsewhere a moment later.
+ * What a descriptor leads to, by `statx` on the descriptor itself, since a path
+ * may lead elsewhere a moment later; and what a path leads to, where that is
+ * what matters.
  *
  * @module
  */
 
-import { cstring, type Libc } from "./libc.ts";
+import { cstring, type Libc, SyscallError } from "./libc.ts";
 
 /** Kinds of files that matter here. */
 export type FileType = "file" | "directory" | "character" | "other";
@@ -45,15 +46,29 @@ const TYPES: ReadonlyMap<number, FileType> = new Map([
 
 /** Looks at a descriptor. @throws {SyscallError} When the kernel refuses. */
 export function fileStatus(libc: Libc, descriptor: number): FileStatus {
+  const status = statusOf(libc, { from: descriptor, path: "" });
+  if (typeof status !== "number") return status;
+  throw new SyscallError("statx", status);
+}
+
+/** What a path leads to now, its links followed; the errno when it leads nowhere. */
+export function statusOf(
+  libc: Libc,
+  file: { readonly from?: number; readonly path: string },
+): FileStatus | number {
+  const { from = AT_FDCWD, path } = file;
   const bytes = new Uint8Array(STATX_BYTES);
-  libc.check("statx", [
-    descriptor,
-    cstring(""),
-    AT_EMPTY_PATH,
+  const result = libc.call("statx", [
+    from,
+    cstring(path),
+    path === "" ? AT_EMPTY_PATH : 0,
     STATX_BASIC,
     bytes,
   ]);
-  const view = new DataView(bytes.buffer);
+  return result < 0 ? -result : readStatus(new DataView(bytes.buffer));
+}
+
+function readStatus(view: DataView): FileStatus {
   const mode = view.getUint16(OFFSET.mode, true);
   const major = view.getUint32(OFFSET.major, true);
   const minor = view.getUint32(OFFSET.minor, true);

@@ -9,7 +9,7 @@
  */
 
 import { assert } from "../../driver/assert.ts";
-import { AT_FDCWD, fileStatus, openFlags } from "./file_status.ts";
+import { AT_FDCWD, openFlags, statusOf } from "./file_status.ts";
 import { cstring, type Libc, SyscallError } from "./libc.ts";
 
 /** LANDLOCK_ACCESS_FS_*. */
@@ -18,10 +18,6 @@ const WRITE_FILE = 1n << 1n;
 const READ_FILE = 1n << 2n;
 const READ_DIR = 1n << 3n;
 const MAKE_SOCK = 1n << 9n;
-const TRUNCATE = 1n << 14n;
-const IOCTL_DEV = 1n << 15n;
-/** The rights a rule on a file may name; others there are EINVAL. */
-const ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 /** How many file system rights each version knows; later versions added none up to 7. */
 const RIGHTS_BY_ABI = [0, 13, 14, 15, 15, 16] as const;
 /** LANDLOCK_ACCESS_NET_BIND_TCP and CONNECT_TCP, from version 4. */
@@ -34,6 +30,7 @@ const CREATE_RULESET_VERSION = 1;
 /** What may be done with a path. */
 export type PathAccess = "read" | "execute" | "readWriteBelow";
 
+/** `readWriteBelow` names rights of folders: on a file the kernel refuses the rule. */
 const ACCESS: Readonly<Record<PathAccess, bigint>> = {
   read: READ_FILE,
   execute: EXECUTE | READ_FILE,
@@ -104,6 +101,7 @@ function addRule(
   rule: PathRule,
   into: { readonly ruleset: number; readonly handled: bigint },
 ): void {
+  if (rule.optional === true && !isThere(libc, rule.path)) return;
   const { PATH, CLOEXEC } = openFlags(libc);
   const descriptor = libc.call("openat", [
     AT_FDCWD,
@@ -111,21 +109,22 @@ function addRule(
     PATH | CLOEXEC,
     0,
   ]);
-  if (descriptor < 0 && rule.optional === true) return;
   if (descriptor < 0) {
     throw new SyscallError(`open ${rule.path} for a rule`, -descriptor);
   }
-  const isDirectory = fileStatus(libc, descriptor).type === "directory";
-  const access = ACCESS[rule.access] & into.handled &
-    (isDirectory ? -1n : ON_FILES);
-  const attribute = pathBeneath(access, descriptor);
+  const access = ACCESS[rule.access] & into.handled;
   libc.check("landlock_add_rule", [
     into.ruleset,
     RULE_PATH_BENEATH,
-    attribute,
+    pathBeneath(access, descriptor),
     0,
   ]);
   libc.check("close", [descriptor]);
+}
+
+/** Most of what is optional is absent: asking takes one call that opens nothing. */
+function isThere(libc: Libc, path: string): boolean {
+  return typeof statusOf(libc, { path }) !== "number";
 }
 
 /** `struct landlock_path_beneath_attr`: packed, 12 bytes. */

@@ -36,7 +36,11 @@ import {
 } from "./landlock.ts";
 import { openDevice, takeInterfaces } from "./launcher_device.ts";
 import { openLog } from "./launcher_log.ts";
-import { giveUpRights, ownNamespaces } from "./launcher_rights.ts";
+import {
+  giveUpRights,
+  leaveInterruptToHost,
+  ownNamespaces,
+} from "./launcher_rights.ts";
 import { cstring, type Libc, SyscallError } from "./libc.ts";
 import {
   DEVICE_DESCRIPTOR,
@@ -83,6 +87,7 @@ export function launch(
   experiment: LaunchExperiment = {},
 ): never {
   const parentProcessId = libc.call("getppid");
+  leaveInterruptToHost(libc);
   const denoPath = Deno.execPath();
   const isStandIn = experiment.standIn === true;
   const device = policy.profile === "virtual"
@@ -199,14 +204,11 @@ function filterProgram(libc: Libc, what: Launch, executable: bigint): bigint {
     executableAddress: executable,
     isVirtual: policy.profile === "virtual",
   });
-  const kept = Object.entries(rules).filter(([name]) =>
-    experiment.omitCalls?.includes(name) !== true
-  );
-  const filter = assemble(
-    Object.fromEntries(kept),
-    failWith(ERRNO.EPERM),
-    libc.architecture,
-  );
+  const { omitCalls } = experiment;
+  const kept = omitCalls === undefined
+    ? rules
+    : new Map([...rules].filter(([name]) => !omitCalls.includes(name)));
+  const filter = assemble(kept, failWith(ERRNO.EPERM), libc.architecture);
   return programAddress(libc, filter);
 }
 
@@ -229,8 +231,9 @@ const ADDRESS_RANGES = [
 function secretAddress(libc: Libc, path: string): bigint {
   for (const { mask, base } of ADDRESS_RANGES) {
     for (let attempt = 0; attempt < ADDRESS_ATTEMPTS; attempt++) {
-      const [random = 0n] = crypto.getRandomValues(new BigUint64Array(1));
-      const address = (random & mask) | base;
+      const random = new BigUint64Array(1);
+      libc.check("getrandom", [random, random.byteLength, 0]);
+      const address = ((random[0] ?? 0n) & mask) | base;
       const result = libc.call("mmap", [
         address,
         SECRET_PAGE_BYTES,

@@ -1,7 +1,8 @@
 /**
  * The log, opened with the launcher's authority: a regular file with one name,
- * in a folder nobody else may write, apart from code. What is opened is looked
- * at through descriptors, so nothing can be swapped in between.
+ * in a folder nobody else may write, apart from code. Log and folder are looked
+ * at through their descriptors, and the folders above from there upwards, so
+ * nothing can be swapped in between.
  *
  * @module
  */
@@ -18,14 +19,15 @@ import {
   type FileStatus,
   fileStatus,
   openFlags,
+  statusOf,
 } from "./file_status.ts";
 import { cstring, type Libc } from "./libc.ts";
 
 const OTHERS_MAY_WRITE = 0o002;
 const STICKY = 0o1000;
 const LOG_MODE = 0o640;
-/** Deeper than any path the kernel takes: PATH_MAX / 2. */
-const FOLDER_DEPTH_MAX = 2048;
+/** So many `../` fit into a path: PATH_MAX / 3. include/uapi/linux/limits.h. */
+const FOLDER_DEPTH_MAX = 1365;
 const F_SETFL = 4;
 
 const OPEN_REFUSALS: ReadonlyMap<number, LauncherRefusal> = new Map([
@@ -48,7 +50,12 @@ export function openLog(
 ): number {
   const path = policy.logPath;
   const flags = openFlags(libc);
-  const folder = openPath(libc, parentOf(path), flags.DIRECTORY);
+  const folder = libc.call("openat", [
+    AT_FDCWD,
+    cstring(parentOf(path)),
+    flags.PATH | flags.DIRECTORY | flags.CLOEXEC,
+    0,
+  ]);
   if (folder < 0) throw refused(path, -folder);
   const owners = [0, libc.call("geteuid"), policy.user?.userId ?? 0];
   checkFolder(libc, folder, { path, owners });
@@ -87,13 +94,10 @@ function checkFolder(
     );
   }
   let below = status;
-  let current = folder;
-  for (let depth = 0; depth < FOLDER_DEPTH_MAX; depth++) {
-    const next = openPath(libc, "..", openFlags(libc).DIRECTORY, current);
-    if (current !== folder) libc.check("close", [current]);
-    if (next < 0) throw refused(path, -next);
-    const above = fileStatus(libc, next);
-    current = next;
+  let up = "..";
+  for (let depth = 0; depth < FOLDER_DEPTH_MAX; depth++, up += "/..") {
+    const above = statusOf(libc, { from: folder, path: up });
+    if (typeof above === "number") throw refused(path, above);
     if (above.identity === below.identity) break;
     if (isOpenToAll(above)) {
       throw new LaunchRefused(
@@ -103,7 +107,6 @@ function checkFolder(
     }
     below = above;
   }
-  libc.check("close", [current]);
 }
 
 /** Others may rename what is in it: writable, and not sticky as /tmp is. */
@@ -149,21 +152,8 @@ function checkOverlap(
 
 /** Which file a path leads to now; `undefined` for none. */
 function identityOf(libc: Libc, path: string): string | undefined {
-  const descriptor = openPath(libc, path, 0);
-  if (descriptor < 0) return undefined;
-  const { identity } = fileStatus(libc, descriptor);
-  libc.check("close", [descriptor]);
-  return identity;
-}
-
-function openPath(
-  libc: Libc,
-  path: string,
-  more: number,
-  from = AT_FDCWD,
-): number {
-  const { PATH, CLOEXEC } = openFlags(libc);
-  return libc.call("openat", [from, cstring(path), PATH | CLOEXEC | more, 0]);
+  const status = statusOf(libc, { path });
+  return typeof status === "number" ? undefined : status.identity;
 }
 
 function parentOf(path: string): string {

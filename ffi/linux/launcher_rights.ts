@@ -47,6 +47,22 @@ const CAPABILITY_HEADER = [0x20080522, 0] as const;
 /** More than any kernel has; the loop ends at the first unknown one. */
 const CAPABILITIES_MAX = 256;
 
+/** The handler SIG_IGN. include/uapi/asm-generic/signal-defs.h. */
+const SIG_IGN = 1n;
+const SIGINT = 2;
+/** `sigset_t` of the kernel. */
+const SIGNAL_SET_BYTES = 8;
+
+/**
+ * A terminal sends Ctrl-C to the driver as well; only the host decides what it
+ * means. What is ignored stays ignored in what the launcher becomes.
+ */
+export function leaveInterruptToHost(libc: Libc): void {
+  // `struct sigaction` of the kernel: handler, flags, restorer, mask.
+  const action = new BigUint64Array([SIG_IGN, 0n, 0n, 0n]);
+  libc.check("rt_sigaction", [SIGINT, action, 0, SIGNAL_SET_BYTES]);
+}
+
 /** Gives up what is not needed, in the order that the kernel asks for. */
 export function giveUpRights(
   libc: Libc,

@@ -84,17 +84,19 @@ export class SyscallError extends Error {
 /** The six argument words of a call. */
 type Words = [bigint, bigint, bigint, bigint, bigint, bigint];
 
-/** Where an argument's bytes were copied to. */
-interface Copy {
-  readonly address: bigint;
-  readonly bytes: Bytes;
-}
+/**
+ * Memory for the bytes of one call at a time; a line of the log, the longest of
+ * what is passed again and again, fits twice. More gets memory of its own.
+ */
+const SCRATCH_BYTES = 16 * 1024;
 
 /** Calls into the kernel, and memory to make them with. */
 export class Libc implements Disposable {
   /** Which table numbers are taken from. */
   readonly architecture: Architecture;
   readonly #library: Deno.DynamicLibrary<typeof SYMBOLS>;
+  #scratch = 0n;
+  #errnoAt = 0n;
 
   private constructor(
     library: Deno.DynamicLibrary<typeof SYMBOLS>,
@@ -136,16 +138,20 @@ export class Libc implements Disposable {
 
   /** Makes a call by its number; a negative result is the negated errno. */
   callNumber(number: number, args: readonly Argument[] = []): number {
-    const { words, copies } = this.#words(args);
-    // SAFETY: addresses among the words are of memory malloc gave us, freed
-    // below only; the kernel checks the rest.
+    const lengthBytes = roomFor(args);
+    const isLarge = lengthBytes > SCRATCH_BYTES;
+    const room = isLarge ? this.#malloc(lengthBytes) : this.#scratchRoom();
+    const words = this.#copyIn(args, room);
+    // SAFETY: addresses among the words are of memory that malloc gave us and
+    // nobody else uses before the call is back; the kernel checks the rest.
     const result = Number(
       this.#library.symbols.syscall(word(number), ...words),
     );
     // The runtime may use the thread between two FFI calls, so errno is right
     // nearly always, not always: callers decide on the sign and report the number.
     const outcome = result < 0 ? -this.#errno() : result;
-    this.#giveBack(copies);
+    this.#copyBack(args, words);
+    if (isLarge) this.#free(room);
     return outcome;
   }
 
@@ -156,13 +162,15 @@ export class Libc implements Disposable {
   ): Promise<number> {
     const number = syscallNumber(name, this.architecture);
     if (number === undefined) return -1;
-    const { words, copies } = this.#words(args);
-    // SAFETY: as `callNumber`; the copies are freed only after the call is back.
+    const room = this.#malloc(roomFor(args));
+    const words = this.#copyIn(args, room);
+    // SAFETY: as `callNumber`; the memory is this call's own until it is back.
     const result = await this.#library.symbols.syscallOnPool(
       BigInt(number),
       ...words,
     );
-    this.#giveBack(copies);
+    this.#copyBack(args, words);
+    this.#free(room);
     return Number(result);
   }
 
@@ -193,29 +201,38 @@ export class Libc implements Disposable {
 
   /** Unloads the binding; calls are a bug afterwards. */
   [Symbol.dispose](): void {
+    if (this.#scratch !== 0n) this.#free(this.#scratch);
     this.#library.close();
   }
 
-  #words(args: readonly Argument[]): { words: Words; copies: Copy[] } {
-    const words: Words = [0n, 0n, 0n, 0n, 0n, 0n];
-    const copies: Copy[] = [];
-    args.forEach((argument, index) => {
-      if (typeof argument === "object") {
-        const address = this.#malloc(argument.byteLength);
-        this.poke(address, argument);
-        copies.push({ address, bytes: argument });
-        words[index] = address;
-      } else words[index] = BigInt.asUintN(64, BigInt(argument));
-    });
-    return { words, copies };
+  #scratchRoom(): bigint {
+    if (this.#scratch === 0n) this.#scratch = this.#malloc(SCRATCH_BYTES);
+    return this.#scratch;
   }
 
-  #giveBack(copies: readonly Copy[]): void {
-    for (const { address, bytes } of copies) {
-      this.peek(address, bytes);
-      // SAFETY: malloc gave it in `#words`, and the call that used it is over.
-      this.#library.symbols.free(word(address));
-    }
+  /** The words of a call, its bytes one after the other in `room`. */
+  #copyIn(args: readonly Argument[], room: bigint): Words {
+    const words: Words = [0n, 0n, 0n, 0n, 0n, 0n];
+    let at = room;
+    args.forEach((argument, index) => {
+      if (typeof argument === "object") {
+        this.poke(at, argument);
+        words[index] = at;
+        at += BigInt(aligned(argument.byteLength));
+      } else words[index] = BigInt.asUintN(64, BigInt(argument));
+    });
+    return words;
+  }
+
+  #copyBack(args: readonly Argument[], words: Words): void {
+    args.forEach((argument, index) => {
+      if (typeof argument === "object") this.peek(words[index] ?? 0n, argument);
+    });
+  }
+
+  #free(address: bigint): void {
+    // SAFETY: malloc gave it for one call, which is over.
+    this.#library.symbols.free(word(address));
   }
 
   #malloc(lengthBytes: number): bigint {
@@ -225,13 +242,33 @@ export class Libc implements Disposable {
     return address;
   }
 
+  /** Of this thread, on which all but pool calls are made. */
   #errno(): number {
+    if (this.#errnoAt === 0n) {
+      // SAFETY: the location is valid as long as the thread.
+      const location = this.#library.symbols.errnoLocation();
+      this.#errnoAt = new BigUint64Array(location.buffer)[0] ?? 0n;
+    }
     const value = new Int32Array(1);
-    // SAFETY: the location is this thread's own, valid as long as the thread.
-    const location = this.#library.symbols.errnoLocation();
-    this.peek(new BigUint64Array(location.buffer)[0] ?? 0n, value);
+    this.peek(this.#errnoAt, value);
     return value[0] ?? 0;
   }
+}
+
+/** Bytes that the byte arguments of a call take. */
+function roomFor(args: readonly Argument[]): number {
+  let lengthBytes = 0;
+  for (const argument of args) {
+    if (typeof argument === "object") {
+      lengthBytes += aligned(argument.byteLength);
+    }
+  }
+  return lengthBytes;
+}
+
+/** To whole words, as structures of the kernel stand. */
+function aligned(lengthBytes: number): number {
+  return (lengthBytes + 7) & ~7;
 }
 
 /** A word as a struct of one. */

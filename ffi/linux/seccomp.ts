@@ -67,33 +67,34 @@ const FILE_REQUESTS = [0x5421, 0x541b, 0x5451];
 /** Rules of the driver's filter, by call. */
 export function driverRules(options: DriverFilterOptions): Rules {
   const { processId, executableAddress } = options;
-  return {
-    // The one checked call of every transfer stands first.
-    ioctl: ioctlRule(options.requests),
-    ...each(ALLOWED_CALLS.flatMap(({ calls }) => calls), ALLOW),
-    ...each(FATAL_CALLS, KILL),
-    execve: executableAddress === undefined
+  const rules = new Map<string, Rule>();
+  // The one checked call of every transfer stands first.
+  rules.set("ioctl", ioctlRule(options.requests));
+  for (const { calls } of ALLOWED_CALLS) setAll(rules, calls, ALLOW);
+  setAll(rules, FATAL_CALLS, KILL);
+  rules.set(
+    "execve",
+    executableAddress === undefined
       ? KILL
       : when([is(0, executableAddress, 64)], KILL),
-    clone: when([has(0, CLONE_THREAD)], failWith(ERRNO.EPERM)),
-    clone3: failWith(ERRNO.ENOSYS),
-    kill: when([is(0, processId, 32)], failWith(ERRNO.EPERM)),
-    tgkill: when([is(0, processId, 32)], failWith(ERRNO.EPERM)),
-    fcntl: oneOf(1, FCNTL_COMMANDS),
-    prctl: oneOf(0, PRCTL_OPTIONS),
-    arch_prctl: oneOf(0, ARCH_PRCTL_OPTIONS),
-    seccomp: oneOf(0, SECCOMP_OPERATIONS),
-    // The new limit is a pointer: none means that limits are read.
-    prlimit64: when([is(2, 0, 64)], failWith(ERRNO.EPERM)),
-    // AF_UNIX, SOCK_STREAM with any flags.
-    socketpair: when(
-      [is(0, 1, 32), has(1, 0xf, 1)],
-      failWith(ERRNO.EPERM),
-    ),
-    recvfrom: when([is(4, 0, 64)], failWith(ERRNO.EPERM)),
-    sendto: when([is(4, 0, 64)], failWith(ERRNO.EPERM)),
-    ...(options.isVirtual === true ? virtualRules() : {}),
-  };
+  );
+  rules.set("clone", when([has(0, CLONE_THREAD)], failWith(ERRNO.EPERM)));
+  rules.set("clone3", failWith(ERRNO.ENOSYS));
+  rules.set("kill", when([is(0, processId, 32)], failWith(ERRNO.EPERM)));
+  rules.set("tgkill", when([is(0, processId, 32)], failWith(ERRNO.EPERM)));
+  rules.set("fcntl", oneOf(1, FCNTL_COMMANDS));
+  rules.set("prctl", oneOf(0, PRCTL_OPTIONS));
+  rules.set("arch_prctl", oneOf(0, ARCH_PRCTL_OPTIONS));
+  rules.set("seccomp", oneOf(0, SECCOMP_OPERATIONS));
+  // The new limit is a pointer: none means that limits are read.
+  rules.set("prlimit64", when([is(2, 0, 64)], failWith(ERRNO.EPERM)));
+  // AF_UNIX, SOCK_STREAM with any flags.
+  const isStreamPair = [is(0, 1, 32), has(1, 0xf, 1)];
+  rules.set("socketpair", when(isStreamPair, failWith(ERRNO.EPERM)));
+  rules.set("recvfrom", when([is(4, 0, 64)], failWith(ERRNO.EPERM)));
+  rules.set("sendto", when([is(4, 0, 64)], failWith(ERRNO.EPERM)));
+  if (options.isVirtual === true) setVirtualRules(rules);
+  return rules;
 }
 
 /** The driver's filter: an allow-list, anything else fails with EPERM. */
@@ -112,25 +113,24 @@ export interface LockdownOptions {
 
 /** Rules of stage 2, by call. */
 export function lockdownRules(options: LockdownOptions): Rules {
-  const code: Rule = {
-    clauses: [{ when: [has(2, PROT_EXEC)], then: failWith(ERRNO.EPERM) }],
-    otherwise: ALLOW,
-  };
   const denied = failWith(ERRNO.EACCES);
-  return {
-    ioctl: ALLOW, // The other filter checks it; met first here, as there.
-    ...each(STAGE2_PATH_CALLS, denied),
-    newfstatat: when([has(3, AT_EMPTY_PATH)], denied),
-    statx: when([has(2, AT_EMPTY_PATH)], denied),
-    execve: KILL,
-    execveat: KILL,
-    seccomp: failWith(ERRNO.EPERM),
-    // The virtual profile has made its sockets; the others never had any.
-    ...each(["socket", "connect", "bind"], failWith(ERRNO.EPERM)),
-    ...(options.noNewCode
-      ? each(["mmap", "mprotect", "pkey_mprotect"], code)
-      : {}),
-  };
+  const rules = new Map<string, Rule>();
+  // The other filter checks it; met first here, as there.
+  rules.set("ioctl", ALLOW);
+  setAll(rules, STAGE2_PATH_CALLS, denied);
+  rules.set("newfstatat", when([has(3, AT_EMPTY_PATH)], denied));
+  rules.set("statx", when([has(2, AT_EMPTY_PATH)], denied));
+  setAll(rules, ["execve", "execveat"], KILL);
+  // The virtual profile has made its sockets; the others never had any.
+  const over = ["seccomp", "socket", "connect", "bind"];
+  setAll(rules, over, failWith(ERRNO.EPERM));
+  if (options.noNewCode) {
+    setAll(rules, ["mmap", "mprotect", "pkey_mprotect"], {
+      clauses: [{ when: [has(2, PROT_EXEC)], then: failWith(ERRNO.EPERM) }],
+      otherwise: ALLOW,
+    });
+  }
+  return rules;
 }
 
 /** Stage 2: it can only tighten, so what it does not name is allowed. */
@@ -165,12 +165,10 @@ export function installFilter(
   return libc.call("seccomp", [SET_MODE_FILTER, flags, programAt]);
 }
 
-function virtualRules(): Rules {
+function setVirtualRules(rules: Map<string, Rule>): void {
   const AF_UNIX = 1;
-  return {
-    ...each(VIRTUAL_CALLS.calls, ALLOW),
-    socket: when([is(0, AF_UNIX, 32)], failWith(ERRNO.EPERM)),
-  };
+  setAll(rules, VIRTUAL_CALLS.calls, ALLOW);
+  rules.set("socket", when([is(0, AF_UNIX, 32)], failWith(ERRNO.EPERM)));
 }
 
 function ioctlRule(requests: readonly number[]): Rule {
@@ -215,6 +213,10 @@ function oneOf(argument: number, values: readonly number[]): Rule {
   return { clauses, otherwise: failWith(ERRNO.EINVAL) };
 }
 
-function each(calls: readonly string[], rule: Rule): Rules {
-  return Object.fromEntries(calls.map((call) => [call, rule]));
+function setAll(
+  rules: Map<string, Rule>,
+  calls: readonly string[],
+  rule: Rule,
+): void {
+  for (const call of calls) rules.set(call, rule);
 }

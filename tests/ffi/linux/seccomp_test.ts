@@ -247,7 +247,7 @@ Deno.test("x32 numbers kill", () => {
 
 Deno.test("A rule for an unknown call is a bug of ours", () => {
   assertThrows(
-    () => assemble({ no_such_call: ALLOW }, KILL, "x86_64"),
+    () => assemble(new Map([["no_such_call", ALLOW]]), KILL, "x86_64"),
     AssertionError,
     "no_such_call",
   );
@@ -255,7 +255,7 @@ Deno.test("A rule for an unknown call is a bug of ours", () => {
 
 Deno.test("A rule without clauses gives its verdict", () => {
   const filter = assemble(
-    { read: { clauses: [], otherwise: EINVAL } },
+    new Map([["read", { clauses: [], otherwise: EINVAL }]]),
     ALLOW,
     "x86_64",
   );
