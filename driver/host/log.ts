@@ -13,6 +13,7 @@ import { isAtLeast, LOG_LEVELS } from "./log_level.ts";
 import { encodeLine } from "./log_line.ts";
 import { Redactor } from "./log_redaction.ts";
 import { RepeatFilter } from "./log_repeats.ts";
+import { rfc3339 } from "./rfc3339.ts";
 
 /**
  * Where lines go: one call, one whole line, newline included.
@@ -269,7 +270,7 @@ export class Log {
   #put(line: Waiting): boolean {
     const bytes = encodeLine({
       head: {
-        ts: new Date(line.wallMs).toISOString(),
+        ts: rfc3339(line.wallMs),
         level: line.level,
         event: line.event,
         msg: line.message,
