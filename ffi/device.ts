@@ -76,7 +76,16 @@ export class LibusbDevice implements DevicePort {
     if (this.#parts.options.kernelDriver === "detach") {
       this.#handle.detachAutomatically();
     }
-    this.#settings.configured(await this.#handle.readConfiguration());
+    this.#settings.configured(
+      this.#askedConfiguration() ?? await this.#handle.readConfiguration(),
+    );
+  }
+
+  /** For an inherited descriptor libusb has asked the device itself just now. */
+  #askedConfiguration(): ConfigurationValue | undefined {
+    return this.#parts.descriptor === undefined
+      ? undefined
+      : this.#info.configurationValue;
   }
 
   /** Where it is and what it says it is. */

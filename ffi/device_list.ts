@@ -135,6 +135,10 @@ export interface KnownPlace {
   readonly nodePath?: string;
   /** Device descriptor and configurations, read elsewhere. */
   readonly descriptors?: Uint8Array;
+  /** What the device calls itself; then nothing is looked up for it. */
+  readonly strings?: Partial<
+    Pick<DeviceInfo, "manufacturer" | "product" | "serialNumber">
+  >;
 }
 
 /** Reads all there is to know without opening. SAFETY: `device` is referenced by someone. */
@@ -155,7 +159,9 @@ export function describeDevice(
   const deviceAddress = symbols.libusb_get_device_address(device);
   const portPath = place.portPath ??
     portPathOf(library, { device, busNumber });
-  const sysfs = sysfsOf(library, portPath, deviceBytes);
+  const isKnown = place.descriptors !== undefined &&
+    place.strings !== undefined;
+  const sysfs = isKnown ? undefined : sysfsOf(library, portPath, deviceBytes);
   const raw = place.descriptors ?? sysfs?.descriptors();
   return {
     id: `${portPath === "" ? busNumber : portPath}#${deviceAddress}`,
@@ -167,6 +173,7 @@ export function describeDevice(
     manufacturer: attribute(sysfs, "manufacturer"),
     product: attribute(sysfs, "product"),
     serialNumber: attribute(sysfs, "serial"),
+    ...place.strings,
     configurations: configurationsOf(library, {
       device,
       raw,

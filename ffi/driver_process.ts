@@ -27,7 +27,6 @@ import {
 export async function serveDriver(driver: AnyDriver): Promise<never> {
   sparePipe();
   endOnRejection();
-  leaveInterruptToHost();
   let start: ProcessStart;
   try {
     start = readStart(Deno.args);
@@ -39,6 +38,7 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
     Deno.exit(code);
   }
   const { config } = start;
+  if (config.mode === "direct") leaveInterruptToHost();
   const libc = once(() => Libc.open(config.library));
   const clock = new StartClock();
   const code = await runDriver({
@@ -60,7 +60,7 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
   Deno.exit(code);
 }
 
-/** A terminal sends Ctrl-C to the driver as well; only the host decides what it means. */
+/** A terminal sends Ctrl-C to the driver as well; only the host decides what it means. The launcher has done it already. */
 function leaveInterruptToHost(): void {
   Deno.addSignalListener("SIGINT", () => {});
 }

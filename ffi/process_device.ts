@@ -22,7 +22,11 @@ import { SANDBOX_LAYERS, type SandboxSummary } from "../driver/host/wire.ts";
 import { LibusbPort } from "./libusb_port.ts";
 import type { Libc } from "./linux/libc.ts";
 import { DEVICE_DESCRIPTOR } from "./linux/seccomp.ts";
-import { enterStage2, verifyConfined } from "./linux/stage2.ts";
+import {
+  enterStage2,
+  revokePermissions,
+  verifyConfined,
+} from "./linux/stage2.ts";
 
 /** What a process is told, and what its launcher told it. */
 export interface ProcessStart {
@@ -38,18 +42,6 @@ export interface HeldDevice {
   /** Component to version. */
   readonly versions: Readonly<Record<string, string>>;
 }
-
-/** Every kind of permission that Deno knows, to be given up. */
-export const PERMISSIONS = [
-  "ffi",
-  "read",
-  "write",
-  "net",
-  "env",
-  "sys",
-  "run",
-  "import",
-] as const;
 
 /** Direct mode: asks the runtime first, lets libusb open the node, then gives up every permission. */
 export async function openDirect(
@@ -68,7 +60,7 @@ export async function openDirect(
     });
   }
   const device = await port.open(deviceInfo, options);
-  for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
+  revokePermissions();
   return {
     device,
     sandbox: { mode: "direct", layers: {} },
@@ -119,11 +111,12 @@ export async function openLocked(
       turn: parts.clock.turn,
       checkPermissions: false,
     });
-    const { busNumber, nodePath, portPath } = config;
+    const { busNumber, nodePath, portPath, strings } = config;
     const device = await port.openDescriptor(DEVICE_DESCRIPTOR, {
       ...(busNumber === 0 ? {} : { busNumber }),
       nodePath,
       portPath,
+      ...(strings === undefined ? {} : { strings }),
       // The launcher did what had to be done; the filter refuses more.
       kernelDriver: "refuse",
     });

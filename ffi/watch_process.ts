@@ -16,7 +16,7 @@ import {
 } from "../driver/host/watch_frames.ts";
 import { watchBus } from "../driver/host/watch_main.ts";
 import { LibusbPort } from "./libusb_port.ts";
-import { PERMISSIONS } from "./process_device.ts";
+import { revokePermissions } from "./linux/stage2.ts";
 import { readInput, sparePipe, writeAll } from "./process_streams.ts";
 
 /** Watches as this process, from its start to its exit. */
@@ -27,7 +27,7 @@ async function main(): Promise<never> {
   try {
     const port = await LibusbPort.open({ checkPermissions: false });
     const { library } = port;
-    for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
+    revokePermissions();
     await watchBus({
       port,
       hello: {

@@ -35,6 +35,8 @@ export interface DriverConfig {
   readonly busNumber: number;
   /** The device as lines of the log name it, before it is opened. */
   readonly device?: Pick<DeviceIdentity, "vid" | "pid" | "path">;
+  /** What the device calls itself, as the host read it; with no string here the device is asked. */
+  readonly strings?: DeviceStrings;
   /** Direct mode: the file to log to. */
   readonly logPath?: string;
   /** Least level of lines in the log. Default `info`. */
@@ -44,6 +46,14 @@ export interface DriverConfig {
   /** Direct mode: start although the runtime grants more than is needed. */
   readonly allowExcess?: boolean;
 }
+
+/** Strings of a device, those that are known. */
+export type DeviceStrings = Partial<
+  Record<"manufacturer" | "product" | "serialNumber", string>
+>;
+
+/** A string descriptor has room for so many characters. USB 2.0, 9.6.7. */
+export const DEVICE_STRING_LENGTH_MAX = 126;
 
 /** As a command-line argument. */
 export function encodeDriverConfig(config: DriverConfig): string {
@@ -69,6 +79,8 @@ export function decodeDriverConfig(argument: string | undefined): DriverConfig {
   return CONFIG(value, "configuration");
 }
 
+const string = optional(text(DEVICE_STRING_LENGTH_MAX));
+
 /** Checks a configuration that came from another process. */
 export const CONFIG: Checker<DriverConfig> = shape({
   instance: text(64),
@@ -79,6 +91,9 @@ export const CONFIG: Checker<DriverConfig> = shape({
   portPath: text(64),
   busNumber: count,
   device: optional(shape({ vid: text(4), pid: text(4), path: text(64) })),
+  strings: optional(
+    shape({ manufacturer: string, product: string, serialNumber: string }),
+  ),
   logPath: optional(text(4096)),
   logLevel: optional(oneOf("debug", "info", "warn", "error")),
   options: jsonObject,

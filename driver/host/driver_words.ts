@@ -10,6 +10,10 @@ import type { Session } from "../loop/session.ts";
 import type { SessionCounters } from "../loop/session_options.ts";
 import type { DeviceInfo } from "../port.ts";
 import { hex } from "../usb.ts";
+import {
+  DEVICE_STRING_LENGTH_MAX,
+  type DeviceStrings,
+} from "./driver_config.ts";
 import type { Log, LoggedLine } from "./log.ts";
 import { shortOnes } from "./log_line.ts";
 import type { DeviceIdentity, LogFrame, WireFailure } from "./wire.ts";
@@ -26,6 +30,19 @@ export function deviceIds(
     pid: hex(descriptor.productId, 4).slice(2),
     path: portPath === "" ? nodePath.slice(0, 64) : portPath,
   };
+}
+
+/** What a device calls itself, as far as it is known and no longer than it can be. */
+export function deviceStrings(
+  info: Pick<DeviceInfo, keyof DeviceStrings>,
+): DeviceStrings {
+  const strings: DeviceStrings = {};
+  for (const name of ["manufacturer", "product", "serialNumber"] as const) {
+    const text = info[name];
+    if (text === undefined || text.length > DEVICE_STRING_LENGTH_MAX) continue;
+    strings[name] = text;
+  }
+  return strings;
 }
 
 /** A device as frames name it. */

@@ -94,8 +94,13 @@ export async function enterStage2(
   succeed("dumpable", libc.call("prctl", [PR_SET_DUMPABLE, 0, 0, 0, 0]));
   if (noNewCode) succeed("MDWE", libc.call("prctl", [PR_SET_MDWE, 1, 0, 0, 0]));
   succeed("seccomp", installFilter(libc, program, { allThreads: true }));
-  for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
+  revokePermissions();
   return await selfProbe(libc, launcher, noNewCode);
+}
+
+/** Gives up every permission of the runtime; what is bound and open stays usable. */
+export function revokePermissions(): void {
+  for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
 }
 
 function succeed(step: string, result: number): void {

@@ -147,6 +147,20 @@ testOn(
   },
 );
 
+testOn(
+  "notify",
+  "an inherited descriptor's device is not asked for what the parent told",
+  async () => {
+    const result = await runClient("notify", "told", ["--allow-all"]);
+    assertEquals(result.errors, "");
+    assertEquals(result.value, {
+      manufacturer: null,
+      product: "as told",
+      configurationValue: 1,
+    });
+  },
+);
+
 Deno.test("Importing the port opens nothing and needs no permission", async () => {
   const script = new URL("../../ffi/libusb_port.ts", import.meta.url).href;
   const output = await new Deno.Command(Deno.execPath(), {

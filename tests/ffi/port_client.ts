@@ -52,6 +52,21 @@ const commands: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
     return { id, product, serialNumber, configurations: raw };
   },
 
+  /** The parent says what it knows: nothing of it is asked again. */
+  async told(path): Promise<unknown> {
+    await using port = await LibusbPort.open({
+      libraryPath: path,
+      discovery: false,
+    });
+    const device = await port.openDescriptor(openSync(NODE, "r+"), {
+      strings: { product: "as told" },
+    });
+    await useDevice(device);
+    const { manufacturer, product } = device.info;
+    const { configurationValue } = device.configuration ?? {};
+    return { manufacturer: manufacturer ?? null, product, configurationValue };
+  },
+
   async refused(path): Promise<unknown> {
     await using port = await LibusbPort.open({ libraryPath: path });
     const [info] = await port.devices();

@@ -7,6 +7,7 @@ import {
   type DriverConfig,
   encodeDriverConfig,
 } from "../../driver/host/driver_config.ts";
+import { deviceStrings } from "../../driver/host/driver_words.ts";
 import { FrameSender } from "../../driver/host/frame_sender.ts";
 import { cacheFolder, logFolder } from "../../driver/host/own_folders.ts";
 import { parseParameters } from "../../driver/host/parameters.ts";
@@ -123,11 +124,26 @@ const CONFIG: DriverConfig = {
   nodePath: "/dev/bus/usb/001/007",
   portPath: "1-4",
   busNumber: 1,
+  strings: { product: "DMM", serialNumber: "MY57229870" },
   options: { poll: "READ?" },
 };
 
 Deno.test("A driver's configuration goes there and back unchanged", () => {
   assertEquals(decodeDriverConfig(encodeDriverConfig(CONFIG)), CONFIG);
+});
+
+Deno.test("A driver is told the strings its device has, and none that no device can have", () => {
+  const manufacturer = "x".repeat(126);
+  const info = { manufacturer, product: undefined, serialNumber: "" };
+  assertEquals(deviceStrings(info), { manufacturer, serialNumber: "" });
+  const long = { ...info, manufacturer: `${manufacturer}x` };
+  assertEquals(deviceStrings(long), { serialNumber: "" });
+  const told = { ...CONFIG, strings: { manufacturer: long.manufacturer } };
+  assertThrows(
+    () => decodeDriverConfig(encodeDriverConfig(told)),
+    WireError,
+    "manufacturer",
+  );
 });
 
 Deno.test("A driver started by hand says what it is for", () => {

@@ -166,6 +166,21 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    `Ctrl-C, which a terminal sends to the driver as well, does not end it${noSandbox}`,
+  ignore: !canSandbox,
+  fn: async (): Promise<void> => {
+    await using scratch = await Scratch.make();
+    const child = (await launchCommand(await echo(scratch))).spawn();
+    await untilReady(child);
+    child.kill("SIGINT");
+    const { code, signal, stdout } = await finish(child, "one");
+    assertEquals([code, signal], [0, null]);
+    assertStringIncludes(stdout, '{"echo":3}');
+  },
+});
+
+Deno.test({
   name: `The driver dies with its supervisor, even while it spins${noSandbox}`,
   ignore: !canSandbox,
   fn: async (): Promise<void> => {

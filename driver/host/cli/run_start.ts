@@ -12,7 +12,7 @@ import type { DeviceInfo, UsbPort } from "../../port.ts";
 import { formatIds } from "../../usb.ts";
 import { type ClientProcess, spawnClient } from "../client_process.ts";
 import type { DriverConfig } from "../driver_config.ts";
-import { deviceIds } from "../driver_words.ts";
+import { deviceIds, deviceStrings } from "../driver_words.ts";
 import { endTornLine } from "../log_rotation.ts";
 import { accessProblem } from "../node_access.ts";
 import type { MakeSafe } from "../safe_state_after_end.ts";
@@ -248,6 +248,7 @@ export function configFor(parts: ConfigParts): DriverConfig {
     portPath: device.portPath,
     busNumber: device.busNumber,
     device: deviceIds(device, device.nodePath ?? ""),
+    strings: deviceStrings(device),
     options: plan.options,
     ...(isDirect ? { logPath: plan.logPath } : {}),
     ...(allowExcess === undefined ? {} : { allowExcess }),
