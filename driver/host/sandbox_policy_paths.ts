@@ -69,6 +69,19 @@ export function libraryFolders(
   return [`/lib/${architecture}-linux-gnu`, "/lib64", "/usr/lib64", "/usr/lib"];
 }
 
+/**
+ * libc by its own path, so that the launcher loads nothing else; `undefined`
+ * where it is kept elsewhere, and is reached through the policy's library.
+ */
+export function findLibc(
+  architecture: "x86_64" | "aarch64",
+  exists: (path: string) => boolean,
+): string | undefined {
+  return libraryFolders(architecture)
+    .map((folder) => `${folder}/libc.so.6`)
+    .find(exists);
+}
+
 function virtualGrants(policy: SandboxPolicy): readonly PathGrant[] {
   const { virtualBus } = policy;
   if (virtualBus === undefined) return [];

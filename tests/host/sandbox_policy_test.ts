@@ -20,7 +20,10 @@ import {
   LaunchRefused,
   parseRefusal,
 } from "../../driver/host/sandbox_policy_failures.ts";
-import { pathGrants } from "../../driver/host/sandbox_policy_paths.ts";
+import {
+  findLibc,
+  pathGrants,
+} from "../../driver/host/sandbox_policy_paths.ts";
 import {
   reportShortfall,
   type SandboxReport,
@@ -164,6 +167,19 @@ Deno.test("The launcher is started with one permission and nothing inherited", (
   );
 });
 
+Deno.test("libc is named where a distribution keeps it, or reached through libusb", () => {
+  const fedora = new Set(["/lib64/libc.so.6", "/usr/lib64/libc.so.6"]);
+  assertEquals(
+    findLibc("x86_64", (path) => fedora.has(path)),
+    "/lib64/libc.so.6",
+  );
+  assertEquals(
+    findLibc("aarch64", () => true),
+    "/lib/aarch64-linux-gnu/libc.so.6",
+  );
+  assertEquals(findLibc("x86_64", () => false), undefined);
+});
+
 Deno.test("Interfaces are given back by the same command in another mode", () => {
   const host = { denoPath: "/deno", launcherPath: "/cache/launcher.js" };
   const policy = sandboxPolicy(METER);
@@ -213,12 +229,13 @@ Deno.test("The driver has one permission and an environment made from nothing", 
   assertEquals(flags, [`--allow-ffi=${METER.libraryPath}`]);
   const v8 = (words: readonly string[]): string[] =>
     words.filter((word) => word.startsWith("--v8-flags="));
-  assertEquals(v8(line), ["--v8-flags=--max-old-space-size=256"]);
+  const bound = "--v8-flags=--max-old-space-size=256";
+  assertEquals(v8(line), [`${bound},--no-short-builtin-calls`]);
   const tight = driverCommandLine({ ...policy, profile: "jitless" }, {
     denoPath: "/deno",
     report: "{}",
   });
-  assertEquals(v8(tight), ["--v8-flags=--max-old-space-size=256,--jitless"]);
+  assertEquals(v8(tight), [`${bound},--jitless`]);
   const environment = driverEnvironment(policy);
   assertEquals(environment.filter((entry) => SCRUBBED.test(entry)), []);
 });

@@ -12,14 +12,19 @@ import {
   buildReattachCommand,
 } from "../../driver/host/sandbox_policy_command.ts";
 import type { SandboxReport } from "../../driver/host/sandbox_policy_report.ts";
-import { encodeDriverConfig } from "../../driver/host/driver_config.ts";
+import {
+  type DriverConfig,
+  encodeDriverConfig,
+} from "../../driver/host/driver_config.ts";
+import { deviceIds, deviceStrings } from "../../driver/host/driver_words.ts";
 import { Loopback } from "../../driver/sim/devices/loopback.ts";
 import type { LoopbackOptions } from "../../driver/sim/devices/loopback_descriptors.ts";
+import { SimulatedPort } from "../../driver/sim/simulated_port.ts";
 import { seededRandom, VirtualBus } from "../../driver/sim/virtual_bus.ts";
 import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
 import { SystemClock } from "../../ffi/linux/virtual_bus_clock.ts";
 import { NotifyTransport } from "../../ffi/linux/virtual_bus_notify.ts";
-import { bundleOf, LIBUSB, type Program, Scratch } from "./harness.ts";
+import { bundleOf, LIBC, LIBUSB, type Program, Scratch } from "./harness.ts";
 
 /** What is different in a run. */
 export interface BusRun {
@@ -102,16 +107,7 @@ export class LoopbackBus implements AsyncDisposable {
   /** Milliseconds from the spawn of a real driver process, through launcher and all layers, to its READY frame. */
   async timeToReady(driverPath: string): Promise<number> {
     await using scratch = await Scratch.make();
-    const config = encodeDriverConfig({
-      instance: "bench",
-      boot: "bench",
-      mode: "sandboxed",
-      library: LIBUSB,
-      nodePath: this.#nodePath,
-      portPath: "1-1",
-      busNumber: 1,
-      options: {},
-    });
+    const config = encodeDriverConfig(await this.#config());
     const policy = { driverPath, driverArguments: [config] };
     const { program, args, env } = await commandFor(
       { policy },
@@ -148,6 +144,25 @@ export class LoopbackBus implements AsyncDisposable {
     const text = await new Response(client.child.stdout).text();
     await client.status;
     return Number(/([\d.]+) us/.exec(text)?.[1] ?? NaN);
+  }
+
+  /** What `driverspace run` tells a driver of the device. */
+  async #config(): Promise<DriverConfig> {
+    await using port = new SimulatedPort(this.#bus);
+    const [device] = await port.devices();
+    if (device === undefined) throw new Error("The device is plugged in");
+    return {
+      instance: "bench",
+      boot: "bench",
+      mode: "sandboxed",
+      library: LIBUSB,
+      nodePath: this.#nodePath,
+      portPath: device.portPath,
+      busNumber: device.busNumber,
+      device: deviceIds(device, this.#nodePath),
+      strings: deviceStrings(device),
+      options: {},
+    };
   }
 
   async #timed(
@@ -226,6 +241,7 @@ async function commandFor(
   const { command, args, env } = build(policy, {
     denoPath: Deno.execPath(),
     launcherPath,
+    ...LIBC,
   });
   const at = args.indexOf(launcherPath) + 1;
   const experiment = isWeakened ? [JSON.stringify(run.experiment)] : [];

@@ -9,6 +9,7 @@ import {
   type SandboxPolicyInput,
 } from "../../driver/host/sandbox_policy.ts";
 import { buildLauncherCommand } from "../../driver/host/sandbox_policy_command.ts";
+import { findLibc } from "../../driver/host/sandbox_policy_paths.ts";
 import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
 
 /** Where Debian has it; other distributions: the next. */
@@ -20,6 +21,14 @@ const LIBUSB_PATHS = [
 
 /** libusb of this machine; empty where there is none. */
 export const LIBUSB = LIBUSB_PATHS.find(exists) ?? "";
+
+/** libc as the command finds it, for the launcher. */
+export const LIBC: { readonly libcPath?: string } = ((): {
+  readonly libcPath?: string;
+} => {
+  const libcPath = findLibc(Deno.build.arch, exists);
+  return libcPath === undefined ? {} : { libcPath };
+})();
 
 /** Whether the sandbox can be tried here at all. */
 export const canSandbox = Deno.build.os === "linux" && LIBUSB !== "";
@@ -119,12 +128,14 @@ export interface Launch {
   readonly experiment?: LaunchExperiment;
   /** A copy of the runtime that others may execute. */
   readonly denoPath?: string;
+  /** Default: the machine's. */
+  readonly libcPath?: string;
 }
 
 /** The command of a launch, through the entry that tests may weaken. */
 export async function launchCommand(launch: Launch): Promise<Deno.Command> {
   const { scratch, experiment = { standIn: true } } = launch;
-  const denoPath = launch.denoPath ?? Deno.execPath();
+  const { denoPath = Deno.execPath(), libcPath } = launch;
   const policy = sandboxPolicy({
     nodePath: scratch.node,
     expect: { vendorId: 0x1209, productId: 1 },
@@ -136,7 +147,9 @@ export async function launchCommand(launch: Launch): Promise<Deno.Command> {
     ...launch.policy,
   });
   const launcherPath = await bundleOf("launcher_experiment");
-  const command = buildLauncherCommand(policy, { denoPath, launcherPath });
+  const libc = libcPath === undefined ? LIBC : { libcPath };
+  const host = { denoPath, launcherPath, ...libc };
+  const command = buildLauncherCommand(policy, host);
   const at = command.args.indexOf(launcherPath) + 1;
   return new Deno.Command(command.command, {
     args: [

@@ -22,6 +22,8 @@ import {
 interface Scene {
   readonly policy?: Partial<SandboxPolicyInput>;
   readonly experiment?: LaunchExperiment;
+  /** Another libc than the machine's. */
+  readonly libcPath?: string;
   /** What was opened for it. */
   readonly opened?: Disposable;
 }
@@ -225,9 +227,14 @@ const LAYERS: readonly Refusal[] = [
   },
   {
     name: "libusb is missing",
-    wanted: "library",
+    wanted: "landlock-path",
     scene: ({ path }) =>
       Promise.resolve({ policy: { libraryPath: `${path}/absent.so` } }),
+  },
+  {
+    name: "libc is missing",
+    wanted: "library",
+    scene: ({ path }) => Promise.resolve({ libcPath: `${path}/absent.so` }),
   },
 ];
 
@@ -252,7 +259,7 @@ async function tryRefusal(refusal: Refusal): Promise<RefusalResult> {
   await using scratch = await Scratch.make();
   const scene = await refusal.scene(scratch);
   using _opened = scene.opened;
-  const { policy = {}, experiment = STAND_IN } = scene;
+  const { policy = {}, experiment = STAND_IN, libcPath } = scene;
   const driver = await bundleOf("echo_driver");
   const { code, stdout, stderr } = await runLaunch({
     scratch,
@@ -260,6 +267,7 @@ async function tryRefusal(refusal: Refusal): Promise<RefusalResult> {
     driverArguments: [LIBUSB],
     policy,
     experiment,
+    ...(libcPath === undefined ? {} : { libcPath }),
   });
   const found = parseRefusal(stderr)?.refusal;
   return {

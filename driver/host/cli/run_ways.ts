@@ -29,6 +29,7 @@ import {
   safeStatePolicy,
 } from "../safe_state_command.ts";
 import type { SandboxPolicy } from "../sandbox_policy.ts";
+import { findLibc } from "../sandbox_policy_paths.ts";
 import {
   buildLauncherCommand,
   buildReattachCommand,
@@ -109,9 +110,14 @@ export async function sandboxedWay(
   toolbox: Toolbox,
 ): Promise<Way> {
   const bundles = await makeBundles(plan, toolbox);
+  const libcPath = findLibc(
+    Deno.build.arch,
+    (path) => toolbox.system.fileFacts(path) !== undefined,
+  );
   const host: LauncherHost = {
     denoPath: Deno.execPath(),
     launcherPath: bundles.launcherPath,
+    ...(libcPath === undefined ? {} : { libcPath }),
   };
   const isReal = plan.choice.kind === "device";
   const startOf = (
