@@ -19,6 +19,7 @@ const STATE = JSON.stringify({
   msg: "ready → backoff: lost",
   driver: "dmm",
   instance: "supervisor",
+  run: "d5d4cfaf",
   pid: 7,
   boot: "b",
   seq: 3,

@@ -24,7 +24,7 @@ export interface LogTextOptions {
 /** Members that stand in the line's beginning, or that only tell writers apart. */
 const SHOWN_ALREADY = new Set([
   ...["ts", "level", "event", "msg"],
-  ...["driver", "instance", "pid", "boot", "dev", "seq"],
+  ...["driver", "instance", "run", "pid", "boot", "dev", "seq"],
 ]);
 /** A line of ours has 8 KiB at most; others are cut. */
 const VALUE_LENGTH_MAX = 2_000;
