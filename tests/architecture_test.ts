@@ -169,6 +169,7 @@ Deno.test("The page is imported as text, never as code", async () => {
 const TYPED_FACES: readonly string[] = [
   "driver/std.ts",
   "driver/host/mqtt/mqtt_client.ts",
+  "driver/host/metrics/opentelemetry_api.ts",
 ];
 
 Deno.test("Only typed faces import packages, and only node: built-ins besides", async () => {
@@ -198,6 +199,21 @@ Deno.test("The MQTT client is imported when the bridge connects, and by nobody e
     new URL("driver/host/mqtt/broker_link.ts", root),
   );
   assert(link.includes('await import("./mqtt_client.ts")'));
+});
+
+Deno.test("OpenTelemetry is imported when metrics are exported, and by nobody else", async () => {
+  const users: string[] = [];
+  for (const path of await sourceFiles()) {
+    const source = await Deno.readTextFile(new URL(path, root));
+    const isUser = importsOf(source.replaceAll(/import type [^;]*;/g, ""))
+      .some((specifier) => specifier.endsWith("/opentelemetry_api.ts"));
+    if (isUser) users.push(path);
+  }
+  assertEquals(users, []);
+  const user = await Deno.readTextFile(
+    new URL("driver/host/metrics/open_telemetry.ts", root),
+  );
+  assert(user.includes('await import("./opentelemetry_api.ts")'));
 });
 
 Deno.test("Deno.dlopen is said in ffi only", async () => {

@@ -16,6 +16,7 @@ import {
   type RunningService,
   startService,
 } from "../supervisor/running_supervisor.ts";
+import { openTelemetryAsked } from "../metrics/open_telemetry.ts";
 import { LockedError } from "../supervisor/whole_file.ts";
 import { watchdogMs } from "../systemd/service_notifier.ts";
 import type { CliIo, Command, CommandCall } from "./command.ts";
@@ -102,6 +103,7 @@ async function run(call: CommandCall, path: string): Promise<ExitCode> {
       libusb: hello.libraryVersion,
     },
     boot,
+    exportsTelemetry: openTelemetryAsked((name) => Deno.env.get(name)),
     systemd: {
       notifySocket: Deno.env.get("NOTIFY_SOCKET"),
       watchdogMs: watchdogMs((name) => Deno.env.get(name), Deno.pid),

@@ -21,6 +21,13 @@ export interface Family {
   readonly buckets?: readonly number[];
 }
 
+/** One value under its full name: `_bucket`, `_sum` and `_count` of a histogram are three. */
+export interface Sample {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly value: number;
+}
+
 /** Series of one family: 64 drivers with 33 endpoints that end in 8 ways. What a driver may add is bounded before. */
 export const SERIES_MAX = 20_000;
 
@@ -110,6 +117,20 @@ export class MetricRegistry {
     }
   }
 
+  /** What there is, in the order in which it is shown. */
+  get families(): Iterable<Family> {
+    return this.#families.values();
+  }
+
+  /** Every value of a family. */
+  *samples(name: string): Generator<Sample> {
+    const family = this.#families.get(name);
+    assert(family !== undefined, `No metric ${name}`);
+    for (const series of this.#series.get(name)?.values() ?? []) {
+      yield* samplesOf(family, series);
+    }
+  }
+
   /** Everything as text. Families without a series are left out. */
   exposition(): string {
     const lines: string[] = [];
@@ -120,7 +141,11 @@ export class MetricRegistry {
         `# HELP ${family.name} ${escapeHelp(family.help)}`,
         `# TYPE ${family.name} ${family.type}`,
       );
-      for (const one of series) lines.push(...linesOf(family, one));
+      for (const one of series) {
+        for (const { name, labels, value } of samplesOf(family, one)) {
+          lines.push(`${name}${braces(labels)} ${value}`);
+        }
+      }
     }
     return lines.map((line) => `${line}\n`).join("");
   }
@@ -150,19 +175,21 @@ export class MetricRegistry {
   }
 }
 
-function linesOf(family: Family, series: Series): string[] {
+function* samplesOf(family: Family, series: Series): Generator<Sample> {
   const { name, type, buckets = [] } = family;
   const { labels, value, counts } = series;
-  if (type !== "histogram") return [`${name}${braces(labels)} ${value}`];
+  if (type !== "histogram") {
+    yield { name, labels, value };
+    return;
+  }
   let total = 0;
-  const lines = [...buckets, Infinity].map((bound, index) => {
+  for (const [index, bound] of [...buckets, Infinity].entries()) {
     total += counts[index] ?? 0;
     const le = bound === Infinity ? "+Inf" : String(bound);
-    return `${name}_bucket${braces({ ...labels, le })} ${total}`;
-  });
-  lines.push(`${name}_sum${braces(labels)} ${value}`);
-  lines.push(`${name}_count${braces(labels)} ${total}`);
-  return lines;
+    yield { name: `${name}_bucket`, labels: { ...labels, le }, value: total };
+  }
+  yield { name: `${name}_sum`, labels, value };
+  yield { name: `${name}_count`, labels, value: total };
 }
 
 function braces(labels: Labels): string {

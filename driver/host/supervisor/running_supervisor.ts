@@ -12,6 +12,10 @@ import { HttpHandler } from "../http/handler.ts";
 import { listen, readToken, type RunningServer } from "../http/server.ts";
 import type { Log } from "../log.ts";
 import { FAMILIES } from "../metrics/families.ts";
+import {
+  exportMetrics,
+  type OpenTelemetryExport,
+} from "../metrics/open_telemetry.ts";
 import { MetricRegistry } from "../metrics/registry.ts";
 import { type ManagerSocket, openManagerSocket } from "../systemd/notify.ts";
 import { ServiceNotifier } from "../systemd/service_notifier.ts";
@@ -49,6 +53,8 @@ export interface ServiceOptions {
   >;
   /** Id of this boot of the system, for lines of the log. */
   readonly boot: string;
+  /** Whether metrics leave by OpenTelemetry, too. */
+  readonly exportsTelemetry?: boolean;
   /** NOTIFY_SOCKET, and WATCHDOG_USEC in milliseconds. */
   readonly systemd?: {
     readonly notifySocket: string | undefined;
@@ -120,6 +126,8 @@ export async function startService(
     isLogWritable: () => log.counters.queued === 0 && !log.isTorn,
     onBug: (error) => log.write("error", "http.bug", String(error)),
   });
+  const exported = await openExport(options, registry);
+  stack.use(exported);
   const server = await open(configuration, options, handler);
   const deaf = options.busChanges?.(() => supervisor.look());
   if (deaf !== undefined) stack.defer(deaf);
@@ -135,7 +143,8 @@ export async function startService(
     notifier,
     ownLog,
     owned,
-    warnings: manager.problem === undefined ? [] : [manager.problem],
+    warnings: [manager.problem, exported.problem]
+      .filter((problem) => problem !== undefined),
   });
 }
 
@@ -206,6 +215,14 @@ function countDropped(registry: MetricRegistry, log: Log): void {
     .reduce((sum, count) => sum + count, 0);
   const labels = { driver: "supervisor", reason: "queue" };
   registry.set("driverspace_log_dropped_total", labels, dropped);
+}
+
+async function openExport(
+  { exportsTelemetry, versions }: ServiceOptions,
+  registry: MetricRegistry,
+): Promise<OpenTelemetryExport> {
+  if (exportsTelemetry !== true) return { [Symbol.dispose]: () => {} };
+  return await exportMetrics({ registry, version: versions.driverspace });
 }
 
 function openSystemd(
