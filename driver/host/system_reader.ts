@@ -51,12 +51,16 @@ export function systemReader(): SystemReader {
   };
 }
 
-/** As the transports of the virtual bus tell their clients. */
+/** As the transports of the virtual bus tell their clients. A service may not ask, and has a real one. */
 function virtualBus(): Pick<SystemReader, "virtualBus"> {
-  if (Deno.env.get("DRIVERSPACE_VIRTUAL_BUS") === "notify") {
+  const variable = (name: string): string | undefined =>
+    orNothing(() => Deno.env.get(name));
+  if (variable("DRIVERSPACE_VIRTUAL_BUS") === "notify") {
     return { virtualBus: "notify" };
   }
-  return Deno.env.has("UMOCKDEV_DIR") ? { virtualBus: "preload" } : {};
+  return variable("UMOCKDEV_DIR") === undefined
+    ? {}
+    : { virtualBus: "preload" };
 }
 
 /** Name of a user or group by its number, out of `/etc/passwd` or `/etc/group`. */

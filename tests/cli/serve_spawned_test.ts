@@ -170,6 +170,23 @@ Deno.test("serve --check and --prepare name what no driver could be started with
   }
 });
 
+Deno.test("The command line of the unit, with its exact permissions, gets as far as its configuration", async () => {
+  using folder = new Folder();
+  const path = `${folder.path}/lab.toml`;
+  await Deno.writeTextFile(
+    path,
+    '[drivers.b]\ndriver = "usbtmc"\ndevice = { port = "1-4" }\n',
+  );
+  const unit = (await driverspace(["unit", path])).out;
+  const [program = "", ...args] = /^ExecStart=(.*)$/m.exec(unit)?.[1]
+    ?.split(" ") ?? [];
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...args, "--check"],
+  }).output();
+  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  assertEquals(new TextDecoder().decode(stdout), "b: usbtmc for port 1-4\n");
+});
+
 Deno.test("status says that no supervisor answers, and ends with 69", async () => {
   using folder = new Folder();
   const { code, err } = await driverspace([
