@@ -80,6 +80,8 @@ export type DriverProcessState = "starting" | "ready" | "stopping" | "ended";
 
 /** Commands waiting for their result; the driver's own lane holds fewer. */
 const CALLS_MAX = 256;
+/** Beats are counted a little oftener than they are due: timers fire late, and a second is promised. */
+const BEAT_MARGIN_MS = 15;
 /** Beyond a command's own limit, before the host gives up on the answer. */
 const CALL_GRACE_MS = 2_000;
 
@@ -337,7 +339,7 @@ export class DriverProcess {
     const { clock, missedBeatsMax = HEARTBEATS_MISSED_MAX } = this.#options;
     this.#watch = new BeatWatch({
       clock,
-      intervalMs: HEARTBEAT_INTERVAL_MS,
+      intervalMs: HEARTBEAT_INTERVAL_MS - BEAT_MARGIN_MS,
       missedMax: missedBeatsMax,
       onSilence: () => this.#kill("kill-hang"),
     });

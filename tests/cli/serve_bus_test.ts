@@ -41,9 +41,9 @@ Deno.test(
     const second = served.watcher();
     assert(second !== first);
     Deno.kill(second, "SIGSTOP");
-    const silent = await served.logged("bus.failed", 1);
+    const silent = await served.logged("bus.failed", {}, 1);
     assertMatch(String(silent["msg"]), /it fell silent and was killed/);
-    await served.logged("bus.recovered", 1);
+    await served.logged("bus.recovered", {}, 1);
     assert(!isAlive(second), "It was killed");
     assertEquals(served.driver(), driver, "The driver is the same process");
     // What came while nobody watched is seen by the next one.

@@ -35,7 +35,8 @@ export class ServedBus implements AsyncDisposable {
   #client: ClientProcess | undefined;
   #stderr: Promise<string> | undefined;
 
-  constructor() {
+  /** `driver` as a configuration names it; `more` are lines of its entry. */
+  constructor(driver = "usbtmc", more = "") {
     this.bus.plug(this.meter);
     for (const name of ["etc", "state", "run", "cache"]) {
       Deno.mkdirSync(`${this.#folder.path}/${name}`, { mode: 0o700 });
@@ -46,10 +47,10 @@ export class ServedBus implements AsyncDisposable {
 [server]
 socket = "${this.socket}"
 [drivers.dmm]
-driver = "usbtmc"
+driver = "${driver}"
 device = { vendor = "1209", product = "0002", serial = "DS0001" }
 log = "${this.path("state/dmm.log")}"
-`,
+${more}`,
     );
   }
 
@@ -123,11 +124,20 @@ log = "${this.path("state/dmm.log")}"
     }
   }
 
-  /** Waits until the supervisor's log has a line of an event, after the first `skip`. */
-  async logged(event: string, skip = 0): Promise<Record<string, unknown>> {
+  /** Waits until the supervisor's log has a line of an event with these members, after the first `skip`. */
+  async logged(
+    event: string,
+    members: Readonly<Record<string, unknown>> = {},
+    skip = 0,
+  ): Promise<Record<string, unknown>> {
     const endMs = performance.now() + LIMIT_MS;
+    const wanted = Object.entries({ event, ...members });
     for (;;) {
-      const found = this.log().filter((line) => line["event"] === event)[skip];
+      const found = this.log().filter((line) =>
+        wanted.every(([name, value]) =>
+          line[name] === value
+        )
+      )[skip];
       if (found !== undefined) return found;
       if (performance.now() > endMs) throw new Error(`No ${event} in the log`);
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
