@@ -117,6 +117,7 @@ export class SupervisorBench {
       if (frame.type === "gone") process.end(69);
       if (frame.type !== "command") return;
       const { id, command, params } = frame;
+      if (params["message"] === "hang") return;
       if (params["message"] === "fail") {
         const { message, code } = new UsbError({
           code: "stall",
