@@ -45,7 +45,7 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
     driver,
     config,
     clock,
-    random: () => Math.random(),
+    seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
     logSink: openLog(config, libc),
     input: readInput(),
     output: writeAll,

@@ -29,6 +29,7 @@ import { DeviceWatch } from "./hotplug.ts";
 import { LIBUSB_ERROR } from "./libusb_constants.ts";
 import { libusbError } from "./libusb_errors.ts";
 import { type Library, type LibusbVersion, openLibrary } from "./library.ts";
+import { promptOutput, type PromptWrite } from "./prompt_output.ts";
 import { nativeBytes, type Pointer } from "./memory.ts";
 import { MonotonicClock } from "./monotonic_clock.ts";
 import { checkNodePermission } from "./node_permission.ts";
@@ -136,6 +137,16 @@ export class LibusbPort implements UsbPort {
     this.#checkOpen(`read ${path}`);
     const bytes = readFile(this.#library, path, SYSTEM_TEXT_BYTES);
     return bytes && new TextDecoder().decode(bytes).trim();
+  }
+
+  /**
+   * Writes to standard output what goes without waiting, as long as the port is
+   * open; `undefined` where the platform cannot.
+   */
+  promptOutput(): PromptWrite | undefined {
+    const write = promptOutput(this.#library);
+    return write &&
+      ((bytes) => this.#closed === undefined ? write(bytes) : 0);
   }
 
   /** Devices on the bus now, hubs left out. */

@@ -27,6 +27,7 @@ import {
   revokePermissions,
   verifyConfined,
 } from "./linux/stage2.ts";
+import type { PromptWrite } from "./prompt_output.ts";
 
 /** What a process is told, and what its launcher told it. */
 export interface ProcessStart {
@@ -41,6 +42,8 @@ export interface HeldDevice {
   readonly sandbox: SandboxSummary;
   /** Component to version. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Standard output that never waits, where the platform has it. */
+  readonly writeNow?: PromptWrite;
 }
 
 /** Direct mode: asks the runtime first, lets libusb open the node, then gives up every permission. */
@@ -64,6 +67,7 @@ export async function openDirect(
   return {
     device,
     sandbox: { mode: "direct", layers: {} },
+    ...outputOf(port),
     versions: versionsWith(port),
   };
 }
@@ -124,6 +128,7 @@ export async function openLocked(
     return {
       device,
       sandbox: summaryOf(report),
+      ...outputOf(port),
       versions: versionsWith(port),
     };
   } catch (error) {
@@ -150,6 +155,11 @@ function summaryOf(report: SandboxReport): SandboxSummary {
     },
     report: { ...report },
   };
+}
+
+function outputOf(port: LibusbPort): Pick<HeldDevice, "writeNow"> {
+  const writeNow = port.promptOutput();
+  return writeNow === undefined ? {} : { writeNow };
 }
 
 function versionsWith(port: LibusbPort): Record<string, string> {

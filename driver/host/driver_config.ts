@@ -43,6 +43,8 @@ export interface DriverConfig {
   readonly logLevel?: LogLevel;
   /** Options of the run, as the driver's specifications say, bytes as base64. */
   readonly options: { readonly [key: string]: Json };
+  /** Whether its journal has all bytes, for crash bundles. Default: names, sizes and times. */
+  readonly journal?: "outline" | "full";
   /** Direct mode: start although the runtime grants more than is needed. */
   readonly allowExcess?: boolean;
 }
@@ -97,5 +99,6 @@ export const CONFIG: Checker<DriverConfig> = shape({
   logPath: optional(text(4096)),
   logLevel: optional(oneOf("debug", "info", "warn", "error")),
   options: jsonObject,
+  journal: optional(oneOf("outline", "full")),
   allowExcess: optional(boolean),
 });

@@ -7,15 +7,14 @@
  * @module
  */
 
-import type { AnyDriver, Json } from "../driver.ts";
+import type { Json } from "../driver.ts";
 import { UsbError } from "../errors.ts";
-import type { DeviceInfo, DevicePort, UsbPort } from "../port.ts";
-import type { Clock } from "../loop/clock.ts";
+import { Chance } from "../loop/chance.ts";
 import type { SessionEnd } from "../loop/end_reason.ts";
 import type { SafeStateResult } from "../loop/safe_state.ts";
 import { Session } from "../loop/session.ts";
 import type { Heartbeat } from "../loop/session_options.ts";
-import type { DriverConfig } from "./driver_config.ts";
+import type { DriverMainOptions, OpenedDevice } from "./driver_main_words.ts";
 import {
   deviceIdentity,
   failureOf,
@@ -27,49 +26,22 @@ import {
 } from "./driver_words.ts";
 import { DRIVER_EXIT } from "./exit_class.ts";
 import { refusalReason, SESSION_REASONS } from "./exit_reasons.ts";
-import { FrameSender, type WriteBytes } from "./frame_sender.ts";
+import { FrameSender } from "./frame_sender.ts";
+import { type JournalTeller, journalTeller } from "./journal_teller.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { newRunId } from "./log_run.ts";
-import { Log, type LoggedLine, type LogSink } from "./log.ts";
+import { Log, type LoggedLine } from "./log.ts";
 import {
   decodeHostFrame,
   type DriverFrame,
   type ExitReason,
   type HostFrame,
-  type SandboxSummary,
   WIRE_VERSION,
   WireError,
   type WireFailure,
 } from "./wire.ts";
 
-/** A device to drive, and what holds the process that drives it. */
-export interface OpenedDevice {
-  readonly device?: DevicePort;
-  readonly port?: UsbPort;
-  readonly deviceInfo?: DeviceInfo;
-  readonly sandbox: SandboxSummary;
-  /** Component to version, `libusb: "1.0.26"`. */
-  readonly versions: Readonly<Record<string, string>>;
-}
-
-/** What a driver process is made of. */
-export interface DriverMainOptions {
-  readonly driver: AnyDriver;
-  readonly config: DriverConfig;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly logSink: LogSink;
-  readonly input: AsyncIterable<Uint8Array>;
-  readonly output: WriteBytes;
-  /** This process. */
-  readonly pid: number;
-  /** @throws {UsbError} When the device cannot be had, or the process is not confined as it must be. */
-  readonly open: () => Promise<OpenedDevice>;
-  /** Calls back when the event loop had a turn. */
-  readonly turn: (fire: () => void) => void;
-  /** READY is out. */
-  readonly onReady?: () => void;
-}
+export type { DriverMainOptions, OpenedDevice } from "./driver_main_words.ts";
 
 /** How often a line sums up what was done. */
 const STATISTICS_INTERVAL_MS = 60_000;
@@ -86,6 +58,7 @@ class DriverMain {
   readonly #options: DriverMainOptions;
   readonly #sender: FrameSender;
   readonly #log: Log;
+  readonly #teller: JournalTeller;
   #session: Session | undefined;
   #isStopAsked = false;
   #eventSequence = 0;
@@ -95,6 +68,7 @@ class DriverMain {
     this.#options = options;
     const { config, driver, clock, pid } = options;
     this.#sender = new FrameSender(options.output);
+    this.#sender.isPrompt = config.journal === "full";
     this.#log = new Log({
       sink: options.logSink,
       clock,
@@ -109,6 +83,10 @@ class DriverMain {
       ...(config.logLevel === undefined ? {} : { level: config.logLevel }),
       onLine: (line) => this.#tell(line),
     });
+    this.#teller = journalTeller(config.journal ?? "outline", driver, {
+      clock,
+      send: (frame) => this.#sender.sendNow(frame),
+    });
   }
 
   async run(): Promise<number> {
@@ -120,6 +98,7 @@ class DriverMain {
     } catch (error) {
       return this.#refused(error);
     }
+    this.#sender.writeNow = opened.writeNow;
     this.#hello(opened.versions);
     const session = this.#makeSession(opened);
     this.#session = session;
@@ -139,15 +118,16 @@ class DriverMain {
   }
 
   #makeSession(opened: OpenedDevice): Session {
-    const { driver, config, clock, random } = this.#options;
+    const { config, clock, seed } = this.#options;
     const { device, port, deviceInfo } = opened;
-    return new Session({
-      driver,
+    const session = new Session({
+      driver: this.#teller.driver,
       ...(device === undefined ? {} : { device }),
       ...(port === undefined ? {} : { port }),
       ...(deviceInfo === undefined ? {} : { deviceInfo }),
       clock,
-      random,
+      random: new Chance(seed).next,
+      journal: this.#teller.options,
       log: (level, event, message, fields) =>
         this.#log.write(level, event, message, fields),
       emit: (event, data) => this.#emit(event, data),
@@ -161,10 +141,12 @@ class DriverMain {
         });
       },
     });
+    this.#teller.journal = session.journal;
+    return session;
   }
 
   #hello(versions: OpenedDevice["versions"]): void {
-    const { driver, config, pid } = this.#options;
+    const { driver, config, pid, clock, seed } = this.#options;
     this.#send({
       type: "hello",
       wire: WIRE_VERSION,
@@ -172,6 +154,12 @@ class DriverMain {
       instance: config.instance,
       pid,
       versions,
+      journal: {
+        content: config.journal ?? "outline",
+        seed,
+        nowMs: clock.nowMs(),
+        wallMs: clock.wallMs(),
+      },
     });
   }
 
@@ -267,6 +255,7 @@ class DriverMain {
     { message, error }: Pick<SessionEnd, "message" | "error">,
     safeState: SafeStateResult,
   ): number {
+    this.#teller.flush();
     this.#send({
       type: "exit",
       reason,
@@ -279,6 +268,7 @@ class DriverMain {
   }
 
   #beat(beat: Heartbeat): void {
+    this.#teller.flush();
     const { reports, dropped, progress } = reportsAndDrops(
       this.#session?.counters(),
     );

@@ -11,17 +11,30 @@ import { type DriverFrame, encodeFrame, type HostFrame } from "./wire.ts";
 /** Writes bytes somewhere; resolves when they are taken. */
 export type WriteBytes = (bytes: Uint8Array) => Promise<void>;
 
-/** Bytes of waiting frames above which events and lines are dropped: a quarter second of a busy pipe. */
+/**
+ * Writes what goes without waiting, and gives its count: what it took is the
+ * other end's, even if this process ends at once.
+ *
+ * @throws {Error} When the other end is gone.
+ */
+export type WriteNow = (bytes: Uint8Array) => number;
+
+/** Bytes of waiting frames above which events, lines and journals are dropped: a quarter second of a busy pipe. */
 const EVENT_BYTES_MAX = 1024 * 1024;
 /** Bytes above which nothing is taken any more: the other end is dead or hostile. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A queue of frames in front of a pipe. */
 export class FrameSender {
+  /** For frames that must be out at once, where the platform can. */
+  writeNow: WriteNow | undefined;
+  /** All frames go by `writeNow`, at the end of the step that sends them: then none keeps another waiting. */
+  isPrompt = false;
   readonly #write: WriteBytes;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isWriting = false;
+  #isScheduled = false;
   #isBroken = false;
   #dropped = 0;
   #idle: (() => void)[] = [];
@@ -47,8 +60,37 @@ export class FrameSender {
    * @throws {WireError} `tooLong`.
    */
   send(frame: DriverFrame | HostFrame): boolean {
+    const isTaken = this.#take(frame);
+    if (!isTaken || this.#isWriting || this.#isScheduled) return isTaken;
+    if (this.isPrompt && this.writeNow !== undefined) {
+      // Many frames of one step are one write.
+      this.#isScheduled = true;
+      queueMicrotask(() => this.#flush());
+    } else void this.#drain();
+    return true;
+  }
+
+  /**
+   * Sends a frame and everything before it as far as the pipe takes it now.
+   *
+   * @throws {WireError} `tooLong`.
+   */
+  sendNow(frame: DriverFrame | HostFrame): boolean {
+    const isTaken = this.#take(frame);
+    if (isTaken && !this.#isWriting) this.#flush();
+    return isTaken;
+  }
+
+  /** Resolves when everything was written, or cannot be. */
+  flushed(): Promise<void> {
+    if (!this.#isWriting && this.#waitingBytes === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #take(frame: DriverFrame | HostFrame): boolean {
     const bytes = encodeFrame(frame);
-    const isNews = frame.type === "event" || frame.type === "log";
+    const isNews = frame.type === "event" || frame.type === "log" ||
+      frame.type === "journal";
     const bytesMax = isNews ? EVENT_BYTES_MAX : WAITING_BYTES_MAX;
     if (this.#isBroken || this.#waitingBytes + bytes.length > bytesMax) {
       this.#dropped++;
@@ -56,14 +98,25 @@ export class FrameSender {
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    if (!this.#isWriting) void this.#drain();
     return true;
   }
 
-  /** Resolves when everything was written, or cannot be. */
-  flushed(): Promise<void> {
-    if (!this.#isWriting) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+  /** What the pipe takes now; the rest waits for it. */
+  #flush(): void {
+    this.#isScheduled = false;
+    if (this.#isWriting) return;
+    if (this.#waitingBytes > 0 && this.writeNow !== undefined) {
+      const all = this.#takeAll();
+      try {
+        const rest = all.subarray(this.writeNow(all));
+        if (rest.length > 0) this.#waiting.push(rest);
+        this.#waitingBytes = rest.length;
+      } catch {
+        this.#broken();
+      }
+    }
+    if (this.#waitingBytes > 0) void this.#drain();
+    else this.#becameIdle();
   }
 
   async #drain(): Promise<void> {
@@ -71,16 +124,30 @@ export class FrameSender {
     try {
       while (this.#waiting.length > 0) await this.#write(this.#takeAll());
     } catch {
-      this.#isBroken = true;
-      this.#waiting = [];
-      this.#waitingBytes = 0;
+      this.#broken();
     }
     this.#isWriting = false;
+    this.#becameIdle();
+  }
+
+  #broken(): void {
+    this.#isBroken = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+
+  #becameIdle(): void {
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /** Everything that waits, as one piece: one write for many frames. */
   #takeAll(): Uint8Array {
+    const [first] = this.#waiting;
+    if (first !== undefined && this.#waiting.length === 1) {
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      return first;
+    }
     const all = new Uint8Array(this.#waitingBytes);
     let at = 0;
     for (const bytes of this.#waiting) {

@@ -31,6 +31,7 @@ import {
 
 import { telemetry, type WireTelemetry } from "./wire_telemetry.ts";
 
+export { decodeBytes, encodeBytes } from "./wire_bytes.ts";
 export { WireError, type WireErrorCode } from "./wire_check.ts";
 
 /** Both ends must speak the same version; the first frame says it. */
@@ -83,6 +84,15 @@ export interface HelloFrame {
   readonly pid: number;
   /** Component to version: `deno`, `libusb`, `driverspace`. */
   readonly versions: Readonly<Record<string, string>>;
+  /** What there is to know of its journal. */
+  readonly journal?: {
+    readonly content: "outline" | "full";
+    /** Of its chance. */
+    readonly seed: number;
+    /** Its own clock and the wall's, at one moment. */
+    readonly nowMs: number;
+    readonly wallMs: number;
+  };
 }
 
 /** The driver serves: device claimed, `start` done, confinement checked. */
@@ -127,6 +137,13 @@ export interface HeartbeatFrame {
   readonly progress: number;
   /** What it counted since the start; there from the opening of the device on. */
   readonly telemetry?: WireTelemetry;
+}
+
+/** Events of the driver's journal, sent before the driver goes on. */
+export interface JournalFrame {
+  readonly type: "journal";
+  /** One a line, as `encodeEvent` writes them; read when somebody wants to know. */
+  readonly lines: string;
 }
 
 /** A line the driver logged, for whoever watches; the log file has its own copy. */
@@ -174,6 +191,7 @@ export type DriverFrame =
   | StateFrame
   | EventFrame
   | HeartbeatFrame
+  | JournalFrame
   | LogFrame
   | ResultFrame
   | ExitFrame;
@@ -241,28 +259,6 @@ export function decodeHostFrame(line: Uint8Array): HostFrame {
   return decode(line, HOST_FRAMES);
 }
 
-/** Bytes as base64 text, without line breaks. */
-export function encodeBytes(bytes: Uint8Array): string {
-  let binary = "";
-  for (let at = 0; at < bytes.length; at += 0x8000) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
-  }
-  return btoa(binary);
-}
-
-/**
- * Bytes from base64 text.
- *
- * @throws {WireError} `badMember` when the text is not base64.
- */
-export function decodeBytes(text: string): Uint8Array<ArrayBuffer> {
-  try {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  } catch {
-    throw new WireError("badMember", "Cannot read bytes: not base64");
-  }
-}
-
 type FrameOf<Frames extends { readonly type: string }, Type> = Extract<
   Frames,
   { readonly type: Type }
@@ -295,6 +291,12 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
     instance: text(64),
     pid: count,
     versions: record(text(128)),
+    journal: optional(shape({
+      content: oneOf("outline", "full"),
+      seed: count,
+      nowMs: number,
+      wallMs: number,
+    })),
   }),
   ready: shape({
     device: shape({
@@ -319,6 +321,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
     progress: count,
     telemetry: optional(telemetry),
   }),
+  journal: shape({ lines: text(MAX_FRAME_BYTES) }),
   log: shape({
     level: oneOf("debug", "info", "warn", "error"),
     event: text(128),

@@ -49,6 +49,7 @@ export function assemble(port: DevicePort, parts: AssemblyParts): Assembly {
     nowMs,
     telemetry,
     onGone: parts.gone,
+    journal: parts.journal,
   });
   const inputs = new Inputs({
     driver,

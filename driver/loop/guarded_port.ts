@@ -24,11 +24,12 @@ import type {
   EndpointAddress,
   InterfaceNumber,
 } from "../usb.ts";
-
 import { EndpointCounters } from "./endpoint_counters.ts";
 import { Histogram } from "./histogram.ts";
+import type { Journal } from "./journal.ts";
 import { findEndpoint } from "./selectors.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { transferBytes, transferName } from "./transfer_words.ts";
 
 type Requests = NonNullable<Driver["requests"]>;
 
@@ -59,6 +60,7 @@ export interface GuardOptions {
   readonly signal: () => AbortSignal;
   readonly nowMs: () => number;
   readonly telemetry: Telemetry;
+  readonly journal: Pick<Journal, "record">;
   /** A transfer found the device gone. */
   readonly onGone: () => void;
 }
@@ -169,7 +171,7 @@ export class GuardedPort implements DevicePort {
   /** One transfer, which ends when its handler does, unless it names a signal itself. */
   async transfer(request: TransferRequest): Promise<TransferOutcome> {
     const { counters } = this;
-    const { nowMs } = this.#options;
+    const { nowMs, journal } = this.#options;
     const endpoint = "endpoint" in request
       ? this.#endpoint(request.endpoint)
       : this.#control;
@@ -177,6 +179,8 @@ export class GuardedPort implements DevicePort {
     counters.submitted++;
     counters.inFlight++;
     endpoint.began();
+    const name = transferName(request);
+    journal.record("call", name, transferBytes(request));
     try {
       const outcome = await this.#port.transfer(
         request.signal === undefined
@@ -189,10 +193,16 @@ export class GuardedPort implements DevicePort {
       else if (outcome.status === "cancelled") counters.cancelled++;
       else counters.failed++;
       if (outcome.status === "noDevice") this.#options.onGone();
+      journal.record(
+        "done",
+        `${name} ${outcome.status}`,
+        outcome.actualLengthBytes,
+      );
       return outcome;
     } catch (error) {
       counters.refused++;
       endpoint.refused();
+      journal.record("done", `${name} refused`);
       this.#look(error);
       throw error;
     } finally {

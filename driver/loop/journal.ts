@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Json } from "../driver.ts";
 import type { Clock } from "./clock.ts";
 import { RingBuffer } from "./ring_buffer.ts";
 import { TraceHash } from "./trace_hash.ts";
@@ -13,20 +14,46 @@ import { TraceHash } from "./trace_hash.ts";
 /** Events kept: what a crash bundle holds, and enough before it to see the cause. */
 export const JOURNAL_CAPACITY = 256;
 
+/** Every kind of thing that happens. */
+export const JOURNAL_KINDS = [
+  // Of the session.
+  "state",
+  "control",
+  "job",
+  "received",
+  "paused",
+  "input",
+  "answer",
+  // What comes to the driver: the inputs of a replay.
+  "start",
+  "report",
+  "timer",
+  "command",
+  "stop",
+  "done",
+  "look",
+  "offer",
+  "over",
+  "abort",
+  "now",
+  "chance",
+  // What the driver does: what a replay compares.
+  "call",
+  "emit",
+  "log",
+  "set",
+  "clear",
+  "looked",
+  "offered",
+  "resume",
+  "end",
+  "failure",
+  // The driver's state, from which a replay can begin.
+  "checkpoint",
+] as const;
+
 /** What kind of thing happened. */
-export type JournalKind =
-  | "state"
-  | "control"
-  | "job"
-  | "timer"
-  | "command"
-  | "answer"
-  | "report"
-  | "received"
-  | "paused"
-  | "input"
-  | "emit"
-  | "failure";
+export type JournalKind = (typeof JOURNAL_KINDS)[number];
 
 /** One thing that happened. */
 export interface JournalEvent {
@@ -44,14 +71,20 @@ export interface JournalEvent {
   readonly sizeBytes: number;
   /** The first bytes, if asked for. */
   readonly payload?: Uint8Array;
+  /** Ties what came of a call to the call. */
+  readonly id?: number;
+  /** What else there is to it, in a full journal only. */
+  readonly detail?: Json;
 }
 
-/** How much a journal keeps. */
+/** How much a journal keeps, and who is told. */
 export interface JournalOptions {
   /** Events kept; default JOURNAL_CAPACITY. */
   readonly capacity?: number;
   /** Bytes kept of each payload; default 0. */
   readonly payloadBytesMax?: number;
+  /** Told of each event, before whoever it is for is. Must not throw. */
+  readonly recorded?: (event: JournalEvent) => void;
 }
 
 /** The last events, and a hash over all. */
@@ -61,6 +94,7 @@ export class Journal {
   readonly #clock: Clock;
   readonly #events: RingBuffer<JournalEvent>;
   readonly #payloadBytesMax: number;
+  readonly #tell: ((event: JournalEvent) => void) | undefined;
   readonly #hash = new TraceHash();
   #recorded = 0;
 
@@ -69,6 +103,7 @@ export class Journal {
     this.#clock = clock;
     this.#events = new RingBuffer(options.capacity ?? JOURNAL_CAPACITY);
     this.#payloadBytesMax = options.payloadBytesMax ?? 0;
+    this.#tell = options.recorded;
   }
 
   /** Events recorded, also those no longer kept. */
@@ -86,20 +121,32 @@ export class Journal {
     return this.#events.toArray();
   }
 
-  /** Records an event; `data` are its bytes, of which only the count is kept unless asked. */
-  record(kind: JournalKind, name: string, data?: Uint8Array): void {
+  /** The last `count` events at most, oldest first. */
+  last(count: number): JournalEvent[] {
+    const events: JournalEvent[] = [];
+    const { length } = this.#events;
+    for (let place = Math.max(0, length - count); place < length; place++) {
+      const event = this.#events.at(place);
+      if (event !== undefined) events.push(event);
+    }
+    return events;
+  }
+
+  /** Records an event with its bytes, of which only the count is kept unless asked, or with their count. */
+  record(kind: JournalKind, name: string, data?: Uint8Array | number): void {
     const timeMs = this.#clock.nowMs();
-    const sizeBytes = data?.length ?? 0;
+    const isCount = typeof data === "number";
+    const sizeBytes = isCount ? data : data?.length ?? 0;
     const { epoch } = this;
     this.#hash.text16(kind);
     this.#hash.text16(name);
     this.#hash.number(timeMs);
     this.#hash.number(sizeBytes);
     this.#hash.number(epoch);
-    const payload = data === undefined || this.#payloadBytesMax === 0
+    const payload = data === undefined || isCount || this.#payloadBytesMax === 0
       ? undefined
       : data.slice(0, this.#payloadBytesMax);
-    this.#events.pushOver({
+    const event: JournalEvent = {
       sequence: this.#recorded++,
       timeMs,
       epoch,
@@ -107,6 +154,8 @@ export class Journal {
       name,
       sizeBytes,
       ...(payload === undefined ? {} : { payload }),
-    });
+    };
+    this.#events.pushOver(event);
+    this.#tell?.(event);
   }
 }

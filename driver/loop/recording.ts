@@ -1,148 +1,122 @@
 /**
- * A journal as text, for a crash bundle or a bug report: one JSON object a
- * line, a header first. Read back as untrusted input.
+ * Events of a journal as text, for a pipe and a crash bundle: one JSON array a
+ * line. Read back as untrusted input.
  *
  * @module
  */
 
-import type { JournalEvent, JournalKind } from "./journal.ts";
+import type { Json } from "../driver.ts";
+import {
+  JOURNAL_KINDS,
+  type JournalEvent,
+  type JournalKind,
+} from "./journal.ts";
 
-/** Version of the format; another one is refused. */
-export const RECORDING_VERSION = 1;
-/** Lines read at most: a full journal of a patient debugger. */
-const EVENTS_MAX = 65_536;
-/** Characters of a name. */
+/** Characters of a name; what is longer is cut. */
 const NAME_MAX = 256;
-/** Bytes of a payload. */
-const PAYLOAD_MAX = 4_096;
+/** Bytes of one payload: a report or a transfer of the usual size; the rest is counted. */
+export const PAYLOAD_BYTES_MAX = 64 * 1024;
+/** A line with the longest payload, and as much again for what stands beside it. */
+export const LINE_CHARACTERS_MAX = 4 * PAYLOAD_BYTES_MAX;
+/** Deeper than any detail of ours. */
+const DEPTH_MAX = 32;
 
-/** What a recording says about itself. */
-export interface RecordingHeader {
-  /** The driver's name. */
-  readonly driver: string;
-  /** `0957:1755@1-4`. */
-  readonly device: string;
-  /** Hash over all events of the run, also those not kept. */
-  readonly traceHash: string;
-  /** The seed of a simulated run. */
-  readonly seed?: number;
-}
+const KINDS: ReadonlySet<unknown> = new Set(JOURNAL_KINDS);
 
-/** A recording read back. */
-export interface Recording {
-  /** About the run. */
-  readonly header: RecordingHeader;
-  /** The events that were kept, oldest first. */
-  readonly events: readonly JournalEvent[];
-}
-
-const KINDS: ReadonlySet<string> = new Set<JournalKind>([
-  "state",
-  "control",
-  "job",
-  "timer",
-  "command",
-  "answer",
-  "report",
-  "received",
-  "paused",
-  "input",
-  "emit",
-  "failure",
-]);
-
-/** Writes a recording. */
-export function encodeRecording(recording: Recording): string {
-  const { header, events } = recording;
-  const lines = [JSON.stringify({ version: RECORDING_VERSION, ...header })];
-  for (const { payload, ...event } of events) {
-    lines.push(JSON.stringify(
-      payload === undefined ? event : { ...event, payload: toHex(payload) },
-    ));
+/** `[sequence, timeMs, epoch, kind, name, sizeBytes, {id, data, detail}]`, without a newline. */
+export function encodeEvent(event: JournalEvent): string {
+  const { sequence, timeMs, epoch, kind, name, sizeBytes } = event;
+  // Microseconds say enough; more digits would cost more than the rest.
+  const time = Math.round(timeMs * 1000) / 1000;
+  const start = `[${sequence},${time},${epoch},"${kind}",${
+    JSON.stringify(name.slice(0, NAME_MAX))
+  },${sizeBytes}`;
+  const { id, payload, detail } = event;
+  if (id === undefined && payload === undefined && detail === undefined) {
+    return `${start}]`;
   }
-  return lines.join("\n") + "\n";
+  const more = {
+    ...(id === undefined ? {} : { id }),
+    ...(payload === undefined
+      ? {}
+      : { data: toHex(payload.subarray(0, PAYLOAD_BYTES_MAX)) }),
+    ...(detail === undefined ? {} : { detail }),
+  };
+  return `${start},${JSON.stringify(more)}]`;
 }
 
 /**
- * Reads a recording.
+ * Reads a line.
  *
- * @throws {SyntaxError} When it is not one, or of another version.
+ * @throws {SyntaxError} When it is no event.
  */
-export function decodeRecording(text: string): Recording {
-  const lines = text.split("\n", EVENTS_MAX + 2);
-  if (lines.at(-1) !== "" || lines.length < 2) {
-    throw new SyntaxError(
-      `Cannot read the recording: no header, a cut line, or over ${EVENTS_MAX} events`,
-    );
-  }
-  const header = readHeader(parseLine(lines[0] ?? "", 1));
-  const events = lines.slice(1, -1).map((line, index) =>
-    readEvent(parseLine(line, index + 2), index + 2)
-  );
-  return { header, events };
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function readHeader(fields: Fields): RecordingHeader {
-  if (fields["version"] !== RECORDING_VERSION) {
-    throw new SyntaxError(
-      `Cannot read the recording: version ${RECORDING_VERSION} is known, not ${
-        String(fields["version"]).slice(0, 16)
-      }`,
-    );
-  }
-  const seed = fields["seed"];
-  return {
-    driver: textOf(fields["driver"], 1),
-    device: textOf(fields["device"], 1),
-    traceHash: textOf(fields["traceHash"], 1),
-    ...(seed === undefined ? {} : { seed: numberOf(seed, 1) }),
-  };
-}
-
-function readEvent(fields: Fields, line: number): JournalEvent {
-  const kind = textOf(fields["kind"], line);
-  if (!KINDS.has(kind)) throw badLine(line, "an unknown kind");
-  const payload = fields["payload"];
-  return {
-    sequence: numberOf(fields["sequence"], line),
-    timeMs: numberOf(fields["timeMs"], line),
-    epoch: numberOf(fields["epoch"], line),
-    kind: kind as JournalKind,
-    name: textOf(fields["name"], line),
-    sizeBytes: numberOf(fields["sizeBytes"], line),
-    ...(payload === undefined ? {} : { payload: bytesOf(payload, line) }),
-  };
-}
-
-function parseLine(line: string, number: number): Fields {
+export function decodeEvent(line: string): JournalEvent {
+  if (line.length > LINE_CHARACTERS_MAX) throw bad("it is too long");
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
-    throw badLine(number, "not JSON");
+    throw bad("not JSON");
   }
+  return eventOf(value);
+}
+
+/**
+ * Reads an event from what a line parses to.
+ *
+ * @throws {SyntaxError} When it is none.
+ */
+export function eventOf(value: unknown): JournalEvent {
+  if (!Array.isArray(value) || value.length < 6 || value.length > 7) {
+    throw bad("not an array of six or seven");
+  }
+  const [sequence, timeMs, epoch, kind, name, sizeBytes, more] = value;
+  if (!KINDS.has(kind)) throw bad("an unknown kind");
+  if (typeof name !== "string" || name.length > NAME_MAX) {
+    throw bad("its name is no text, or too long");
+  }
+  return {
+    sequence: countOf(sequence, "sequence"),
+    timeMs: numberOf(timeMs, "time"),
+    epoch: countOf(epoch, "epoch"),
+    kind: kind as JournalKind,
+    name,
+    sizeBytes: countOf(sizeBytes, "size"),
+    ...(more === undefined ? {} : moreOf(more)),
+  };
+}
+
+function moreOf(
+  value: unknown,
+): Pick<JournalEvent, "id" | "payload" | "detail"> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw badLine(number, "not an object");
+    throw bad("its seventh member is no object");
   }
-  return value as Fields;
+  const { id, data, detail } = value as Readonly<Record<string, unknown>>;
+  if (detail !== undefined) checkDepth(detail, DEPTH_MAX);
+  return {
+    ...(id === undefined ? {} : { id: countOf(id, "id") }),
+    ...(data === undefined ? {} : { payload: bytesOf(data) }),
+    ...(detail === undefined ? {} : { detail: detail as Json }),
+  };
 }
 
-function textOf(value: unknown, line: number): string {
-  if (typeof value === "string" && value.length <= NAME_MAX) return value;
-  throw badLine(line, "a text is missing or too long");
+function countOf(value: unknown, what: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) {
+    return value as number;
+  }
+  throw bad(`its ${what} is no whole number from 0`);
 }
 
-function numberOf(value: unknown, line: number): number {
-  if (typeof value === "number" && value >= 0) return value;
-  throw badLine(line, "a number is missing or negative");
+function numberOf(value: unknown, what: string): number {
+  if (typeof value === "number" && value >= 0 && value < Infinity) return value;
+  throw bad(`its ${what} is no number from 0`);
 }
 
-function bytesOf(value: unknown, line: number): Uint8Array {
-  const isHex = typeof value === "string" && value.length <= 2 * PAYLOAD_MAX &&
-    /^(?:[0-9a-f]{2})*$/.test(value);
-  if (!isHex) throw badLine(line, "a payload is not hexadecimal or too long");
+function bytesOf(value: unknown): Uint8Array<ArrayBuffer> {
+  const isHex = typeof value === "string" &&
+    value.length <= 2 * PAYLOAD_BYTES_MAX && /^(?:[0-9a-f]{2})*$/.test(value);
+  if (!isHex) throw bad("its data are not hexadecimal, or too long");
   const bytes = new Uint8Array(value.length / 2);
   for (let at = 0; at < bytes.length; at++) {
     bytes[at] = parseInt(value.slice(2 * at, 2 * at + 2), 16);
@@ -150,13 +124,24 @@ function bytesOf(value: unknown, line: number): Uint8Array {
   return bytes;
 }
 
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))
-    .join("");
+function checkDepth(value: unknown, depthLeft: number): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depthLeft === 0) throw bad("its detail is nested too deep");
+  for (const member of Object.values(value)) checkDepth(member, depthLeft - 1);
 }
 
-function badLine(line: number, reason: string): SyntaxError {
-  return new SyntaxError(
-    `Cannot read line ${line} of the recording: ${reason}`,
-  );
+const HEX = Array.from(
+  { length: 256 },
+  (_, byte) => byte.toString(16).padStart(2, "0"),
+);
+
+/** Bytes as people read them: two digits each. */
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+function bad(reason: string): SyntaxError {
+  return new SyntaxError(`Cannot read an event of the journal: ${reason}`);
 }

@@ -85,7 +85,7 @@ class Bench {
         options: {},
       },
       clock: systemClock(),
-      random: () => 0.5,
+      seed: 1,
       logSink,
       input: new ReadableStream<Uint8Array>({
         start: (controller) => void (this.#host = controller),

@@ -1,0 +1,196 @@
+/**
+ * Gets a driver's journal to its host before the driver may die of what it
+ * tells: what comes to the driver is with the host, or in the pipe to it, before
+ * the driver sees it.
+ *
+ * Each frame wakes the host, which costs more than everything else here. So of
+ * an outline (names, sizes, times) a frame is sent at most each
+ * OUTLINE_WAIT_MS for what comes all the time, and at once for what did not come
+ * lately: a command, a report of another size. What may be missing at a death is
+ * the routine of the last OUTLINE_WAIT_MS. A full journal, with all bytes, is
+ * sent with each thing that comes to the driver: nothing is missing but what the
+ * driver did since.
+ *
+ * @module
+ */
+
+import type { AnyDriver } from "../driver.ts";
+import type { Clock } from "../loop/clock.ts";
+import type {
+  Journal,
+  JournalEvent,
+  JournalKind,
+  JournalOptions,
+} from "../loop/journal.ts";
+import { recordedDriver } from "../loop/recorded_driver.ts";
+import { INPUT_KINDS, Recorder } from "../loop/recorder.ts";
+import { encodeEvent } from "../loop/recording.ts";
+import type { JournalFrame } from "./wire.ts";
+
+/** What a journal holds: names, sizes and times, or everything. */
+export type JournalContent = "outline" | "full";
+
+/** Below a hundred things a second each is told before it is handled; above, the cost stays the same. */
+const OUTLINE_WAIT_MS = 10;
+/** Events told at a time, the last ones: at a thousand reports a second all of them. */
+const OUTLINE_EVENTS_MAX = 32;
+/** Kinds of arrivals that count as routine: a driver has about as many inputs and timers. */
+const ROUTINES = 8;
+/** Unusual arrivals told at once; so many again after each OUTLINE_WAIT_MS. */
+const UNUSUAL_MAX = 4;
+/** Characters of a full journal that wait for the next thing to come to the driver. */
+const FULL_CHARACTERS_MAX = 32 * 1024;
+
+/** What comes to a driver, or changes it: told before the driver goes on. */
+const ARRIVALS: ReadonlySet<JournalKind> = new Set<JournalKind>([
+  "state",
+  "received",
+  "report",
+  "timer",
+  "command",
+  "done",
+]);
+
+/** What a full journal takes from the loop's: what is no driver's doing. */
+const CONTEXT: ReadonlySet<JournalKind> = new Set<JournalKind>([
+  "state",
+  "control",
+  "job",
+  "paused",
+  "input",
+]);
+
+/** Sends frames with events; `false` when there was no room. */
+export type SendJournal = (frame: JournalFrame) => boolean;
+
+/** What a session gets so that its journal is told. */
+export interface JournalTeller {
+  /** What the session runs. */
+  readonly driver: AnyDriver;
+  /** For the session. */
+  readonly options: JournalOptions;
+  /** The session's journal, once there is one. */
+  journal: Journal | undefined;
+  /** Tells what was not told yet. */
+  flush(): void;
+}
+
+/** Makes what tells a driver's journal. */
+export function journalTeller(
+  content: JournalContent,
+  driver: AnyDriver,
+  parts: { readonly clock: Clock; readonly send: SendJournal },
+): JournalTeller {
+  return content === "full"
+    ? new FullTeller(driver, parts.clock, parts.send)
+    : new OutlineTeller(driver, parts.send);
+}
+
+/** Names, sizes and times. */
+class OutlineTeller implements JournalTeller {
+  readonly driver: AnyDriver;
+  readonly options: JournalOptions;
+  journal: Journal | undefined;
+  readonly #send: SendJournal;
+  readonly #routines: JournalEvent[] = [];
+  #oldestRoutine = 0;
+  #unusual = 0;
+  #told = 0;
+  #dueMs = -Infinity;
+
+  constructor(driver: AnyDriver, send: SendJournal) {
+    this.driver = driver;
+    this.#send = send;
+    this.options = { recorded: (event) => this.#recorded(event) };
+  }
+
+  flush(): void {
+    const { journal } = this;
+    if (journal === undefined) return;
+    const untold = journal.recorded - this.#told;
+    if (untold === 0) return;
+    const events = journal.last(Math.min(untold, OUTLINE_EVENTS_MAX));
+    this.#told = journal.recorded;
+    this.#send({ type: "journal", lines: events.map(encodeEvent).join("\n") });
+  }
+
+  #recorded(event: JournalEvent): void {
+    if (!ARRIVALS.has(event.kind)) return;
+    const isRoutine = this.#isRoutine(event);
+    const isDue = event.timeMs >= this.#dueMs;
+    if (isDue) {
+      this.#dueMs = event.timeMs + OUTLINE_WAIT_MS;
+      this.#unusual = 0;
+    } else if (isRoutine || this.#unusual++ >= UNUSUAL_MAX) return;
+    this.flush();
+  }
+
+  /** Whether the like of it came lately. */
+  #isRoutine(event: JournalEvent): boolean {
+    const { kind, name, sizeBytes } = event;
+    for (const routine of this.#routines) {
+      const isLike = routine.sizeBytes === sizeBytes &&
+        routine.kind === kind && routine.name === name;
+      if (isLike) return true;
+    }
+    this.#routines[this.#oldestRoutine] = event;
+    this.#oldestRoutine = (this.#oldestRoutine + 1) % ROUTINES;
+    return false;
+  }
+}
+
+/** Everything. */
+class FullTeller implements JournalTeller {
+  readonly driver: AnyDriver;
+  readonly options: JournalOptions;
+  journal: Journal | undefined;
+  readonly #send: SendJournal;
+  readonly #recorder: Recorder;
+  #lines: string[] = [];
+  #characters = 0;
+
+  constructor(driver: AnyDriver, clock: Clock, send: SendJournal) {
+    this.#send = send;
+    this.#recorder = new Recorder({
+      nowMs: () => clock.nowMs(),
+      tell: (event) => this.#tell(event),
+    });
+    this.driver = recordedDriver(driver, this.#recorder);
+    this.options = { recorded: (event) => this.#recorded(event) };
+  }
+
+  flush(): void {
+    if (this.#lines.length === 0) return;
+    const lines = this.#lines.join("\n");
+    this.#lines = [];
+    this.#characters = 0;
+    this.#send({ type: "journal", lines });
+  }
+
+  #recorded({ kind, name, epoch, sizeBytes }: JournalEvent): void {
+    if (!CONTEXT.has(kind)) return;
+    this.#recorder.epoch = epoch;
+    if (kind === "state") this.#recorder.state = name;
+    this.#recorder.note(kind, name, { sizeBytes });
+  }
+
+  #tell(event: JournalEvent): void {
+    const line = encodeEvent(event);
+    this.#lines.push(line);
+    this.#characters += line.length;
+    const isDue = INPUT_KINDS.has(event.kind) &&
+      !ANSWERED_AT_ONCE.has(event.kind);
+    if (
+      isDue || event.kind === "state" || event.kind === "failure" ||
+      this.#characters > FULL_CHARACTERS_MAX
+    ) {
+      this.flush();
+    }
+  }
+}
+
+/** Asked for in the middle of a step, and any number of times. */
+const ANSWERED_AT_ONCE: ReadonlySet<JournalKind> = new Set<JournalKind>([
+  "now",
+  "chance",
+]);
