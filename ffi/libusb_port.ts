@@ -29,10 +29,10 @@ import { DeviceWatch } from "./hotplug.ts";
 import { LIBUSB_ERROR } from "./libusb_constants.ts";
 import { libusbError } from "./libusb_errors.ts";
 import { type Library, type LibusbVersion, openLibrary } from "./library.ts";
-import { promptOutput, type PromptWrite } from "./prompt_output.ts";
 import { nativeBytes, type Pointer } from "./memory.ts";
 import { MonotonicClock } from "./monotonic_clock.ts";
 import { checkNodePermission } from "./node_permission.ts";
+import { promptOutput } from "./prompt_output.ts";
 import { readFile, readFromStart } from "./raw_descriptors.ts";
 
 /** How to open the port. */
@@ -143,7 +143,7 @@ export class LibusbPort implements UsbPort {
    * Writes to standard output what goes without waiting, as long as the port is
    * open; `undefined` where the platform cannot.
    */
-  promptOutput(): PromptWrite | undefined {
+  promptOutput(): ((bytes: Uint8Array) => number) | undefined {
     const write = promptOutput(this.#library);
     return write &&
       ((bytes) => this.#closed === undefined ? write(bytes) : 0);

@@ -43,6 +43,8 @@ import {
 
 export type { DriverMainOptions, OpenedDevice } from "./driver_main_words.ts";
 
+/** Five hundred writes a second on the thread; a driver that tells more leaves them to others. */
+const PROMPT_MS = 2;
 /** How often a line sums up what was done. */
 const STATISTICS_INTERVAL_MS = 60_000;
 
@@ -67,15 +69,17 @@ class DriverMain {
   constructor(options: DriverMainOptions) {
     this.#options = options;
     const { config, driver, clock, pid } = options;
-    this.#sender = new FrameSender(options.output);
-    this.#sender.isPrompt = config.journal === "full";
+    this.#sender = new FrameSender(options.output, {
+      nowMs: () => clock.nowMs(),
+      intervalMs: config.journal === "full" ? 0 : PROMPT_MS,
+    });
     this.#log = new Log({
       sink: options.logSink,
       clock,
       base: {
         driver: driver.name,
         instance: config.instance,
-        run: newRunId(options.random),
+        run: newRunId(new Chance(options.seed).next),
         pid,
         boot: config.boot,
         ...(config.device === undefined ? {} : { dev: { ...config.device } }),

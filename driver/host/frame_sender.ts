@@ -19,6 +19,13 @@ export type WriteBytes = (bytes: Uint8Array) => Promise<void>;
  */
 export type WriteNow = (bytes: Uint8Array) => number;
 
+/** How often frames go by `writeNow`, at the end of the step that sends them; in between as the pipe likes. */
+export interface Promptness {
+  readonly nowMs: () => number;
+  /** From one to the next at least. 0: always. */
+  readonly intervalMs: number;
+}
+
 /** Bytes of waiting frames above which events, lines and journals are dropped: a quarter second of a busy pipe. */
 const EVENT_BYTES_MAX = 1024 * 1024;
 /** Bytes above which nothing is taken any more: the other end is dead or hostile. */
@@ -28,20 +35,21 @@ const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 export class FrameSender {
   /** For frames that must be out at once, where the platform can. */
   writeNow: WriteNow | undefined;
-  /** All frames go by `writeNow`, at the end of the step that sends them: then none keeps another waiting. */
-  isPrompt = false;
   readonly #write: WriteBytes;
+  readonly #prompt: Promptness | undefined;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isWriting = false;
   #isScheduled = false;
+  #promptMs = -Infinity;
   #isBroken = false;
   #dropped = 0;
   #idle: (() => void)[] = [];
 
   /** Writes nothing yet. */
-  constructor(write: WriteBytes) {
+  constructor(write: WriteBytes, prompt?: Promptness) {
     this.#write = write;
+    this.#prompt = prompt;
   }
 
   /** Frames that were not sent: the pipe was slow, or is broken. */
@@ -62,7 +70,7 @@ export class FrameSender {
   send(frame: DriverFrame | HostFrame): boolean {
     const isTaken = this.#take(frame);
     if (!isTaken || this.#isWriting || this.#isScheduled) return isTaken;
-    if (this.isPrompt && this.writeNow !== undefined) {
+    if (this.#isPrompt()) {
       // Many frames of one step are one write.
       this.#isScheduled = true;
       queueMicrotask(() => this.#flush());
@@ -98,6 +106,17 @@ export class FrameSender {
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
+    return true;
+  }
+
+  /** A write that is under way keeps one that must be out at once waiting. */
+  #isPrompt(): boolean {
+    const { writeNow } = this;
+    const prompt = this.#prompt;
+    if (writeNow === undefined || prompt === undefined) return false;
+    const nowMs = prompt.nowMs();
+    if (nowMs - this.#promptMs < prompt.intervalMs) return false;
+    this.#promptMs = nowMs;
     return true;
   }
 

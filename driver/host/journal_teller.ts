@@ -36,8 +36,8 @@ const OUTLINE_WAIT_MS = 10;
 const OUTLINE_EVENTS_MAX = 32;
 /** Kinds of arrivals that count as routine: a driver has about as many inputs and timers. */
 const ROUTINES = 8;
-/** Unusual arrivals told at once; so many again after each OUTLINE_WAIT_MS. */
-const UNUSUAL_MAX = 4;
+/** Unusual arrivals told at once, a start's for instance; then one more each OUTLINE_WAIT_MS. */
+const UNUSUAL_MAX = 32;
 /** Characters of a full journal that wait for the next thing to come to the driver. */
 const FULL_CHARACTERS_MAX = 32 * 1024;
 
@@ -94,9 +94,10 @@ class OutlineTeller implements JournalTeller {
   readonly #send: SendJournal;
   readonly #routines: JournalEvent[] = [];
   #oldestRoutine = 0;
-  #unusual = 0;
   #told = 0;
   #dueMs = -Infinity;
+  /** When the unusual will have been paid for. */
+  #paidMs = -Infinity;
 
   constructor(driver: AnyDriver, send: SendJournal) {
     this.driver = driver;
@@ -117,11 +118,12 @@ class OutlineTeller implements JournalTeller {
   #recorded(event: JournalEvent): void {
     if (!ARRIVALS.has(event.kind)) return;
     const isRoutine = this.#isRoutine(event);
-    const isDue = event.timeMs >= this.#dueMs;
-    if (isDue) {
-      this.#dueMs = event.timeMs + OUTLINE_WAIT_MS;
-      this.#unusual = 0;
-    } else if (isRoutine || this.#unusual++ >= UNUSUAL_MAX) return;
+    const { timeMs } = event;
+    if (timeMs < this.#dueMs) {
+      const creditMs = UNUSUAL_MAX * OUTLINE_WAIT_MS;
+      if (isRoutine || this.#paidMs > timeMs + creditMs) return;
+      this.#paidMs = Math.max(this.#paidMs, timeMs) + OUTLINE_WAIT_MS;
+    } else this.#dueMs = timeMs + OUTLINE_WAIT_MS;
     this.flush();
   }
 

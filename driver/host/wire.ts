@@ -270,7 +270,8 @@ type Table<Frames extends { readonly type: string }> = {
   >;
 };
 
-const failure: Checker<WireFailure> = shape({
+/** Checks an error of another process. */
+export const FAILURE: Checker<WireFailure> = shape({
   code: text(64),
   message: text(8192),
   advice: optional(text(8192)),
@@ -331,7 +332,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
   result: shape({
     id: count,
     value: optional(json),
-    failure: optional(failure),
+    failure: optional(FAILURE),
   }),
   exit: shape({
     reason: oneOf(
@@ -343,7 +344,7 @@ const DRIVER_FRAMES: Table<DriverFrame> = {
       "protocol",
     ),
     message: text(8192),
-    failure: optional(failure),
+    failure: optional(FAILURE),
     safeState: optional(oneOf("done", "failed", "impossible", "none")),
     telemetry: optional(telemetry),
   }),

@@ -80,7 +80,7 @@ Deno.test("A driver in which nothing is routine is bounded as well", async () =>
     bench.journal.record("report", "0x81", n);
     await bench.clock.advance(0.1);
   }
-  assertLess(bench.frames.length, 501);
+  assertLess(bench.frames.length, 250);
 });
 
 Deno.test("What was not told yet is told with the next heartbeat, once", () => {

@@ -76,7 +76,9 @@ export async function readyBench(
 }
 
 /** Stops, moving time on until it is over. */
-export async function stopBench(made: Bench): Promise<void> {
+export async function stopBench(
+  made: Pick<Bench, "session" | "clock">,
+): Promise<void> {
   const ended = made.session.stop();
   await made.clock.advance(2_000);
   await ended;

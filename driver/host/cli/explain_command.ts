@@ -195,6 +195,10 @@ function explanationText(
     "What none of it protects:",
     ...limits.map((limit) => `  ${limit}.`),
     "",
+    "When it fails, a crash bundle keeps names, sizes and times of what happened:",
+    "  No byte of the device, no serial number. With run --record-payloads, or",
+    "  payloads = true for serve, EVERY byte that the device sends and is sent.",
+    "",
   ].join("\n");
 }
 

@@ -19,6 +19,7 @@ import {
   isUsbErrorCode,
 } from "./exit_codes.ts";
 import { openRunLog, type RunLog } from "./run_log.ts";
+import { RunCrashes } from "./run_crashes.ts";
 import { type RunOutput, runOutput, tellFailure } from "./run_output.ts";
 import {
   absentError,
@@ -57,6 +58,9 @@ export const runCommand: Command = {
       value: "TIME",
     },
     "wait": { description: "Wait for the device instead of ending without it" },
+    "record-payloads": {
+      description: "Crash bundles hold every byte of the device, for replay",
+    },
     "json": { description: "One JSON object per event" },
     "allow-excess-permissions": {
       description: "With --direct: start even if the runtime grants too much",
@@ -94,10 +98,25 @@ async function follow(call: CommandCall): Promise<ExitCode> {
     clock: io.clock,
     allowExcess: call.has("allow-excess-permissions"),
     ...(logLevel === undefined ? {} : { logLevel }),
+    ...(call.has("record-payloads") ? { journal: "full" as const } : {}),
   });
   using log = openRunLog(plan, io.clock);
-  announce(plan, started, output);
-  const runner = makeRunner({ plan, call, started, status, output, log });
+  await using crashes = new RunCrashes({
+    plan,
+    clock: io.clock,
+    version: call.toolbox.version,
+    say: (text) => output.say(text),
+  });
+  announce({ plan, call, started, output });
+  const runner = makeRunner({
+    plan,
+    call,
+    started,
+    status,
+    output,
+    log,
+    crashes,
+  });
   const rotation = keepRotated(plan.logPath, { clock: io.clock });
   const timer = forMs === undefined
     ? undefined
@@ -105,6 +124,7 @@ async function follow(call: CommandCall): Promise<ExitCode> {
   const ignoreSignals = io.onInterrupt(interrupt(runner, output));
   try {
     const outcome = await runner.run();
+    await crashes[Symbol.asyncDispose]();
     output.close();
     return conclude(outcome, plan);
   } finally {
@@ -121,10 +141,11 @@ interface RunnerParts {
   readonly status: RunStatus;
   readonly output: RunOutput;
   readonly log: RunLog;
+  readonly crashes: RunCrashes;
 }
 
 function makeRunner(parts: RunnerParts): DriverRunner {
-  const { plan, call, started, status, output, log } = parts;
+  const { plan, call, started, status, output, log, crashes } = parts;
   const { clock, random } = call.io;
   return new DriverRunner({
     clock,
@@ -134,7 +155,10 @@ function makeRunner(parts: RunnerParts): DriverRunner {
       if (device !== undefined) log.device(device);
       return device;
     },
-    spawn: (device) => started.spawn(device),
+    spawn: (device) => {
+      crashes.device = device;
+      return started.spawn(device);
+    },
     refusal: (ready) => started.refusal(ready),
     makeSafe: started.makeSafe,
     onSafeState: (outcome) => {
@@ -148,16 +172,19 @@ function makeRunner(parts: RunnerParts): DriverRunner {
       status.cause = cause;
       if (state === "starting") status.starts++;
       log.state(state, cause);
+      crashes.state(state, cause);
       output.state(state, cause);
     },
     onFrame: (frame) => {
       status.take(frame, clock.nowMs());
+      crashes.frame(frame);
       output.frame(frame);
     },
     onEnd: (end) => {
       status.ended();
       log.end(end);
       output.end(end);
+      crashes.end(end);
     },
   });
 }
@@ -174,9 +201,10 @@ function interrupt(runner: DriverRunner, output: RunOutput): () => void {
 }
 
 function announce(
-  plan: RunPlan,
-  started: StartedRun,
-  output: RunOutput,
+  { plan, call, started, output }: Pick<
+    RunnerParts,
+    "plan" | "call" | "started" | "output"
+  >,
 ): void {
   const { manifest } = plan.driver;
   const options = Object.entries(plan.options)
@@ -184,6 +212,12 @@ function announce(
   output.say(`driver ${manifest.name}:${options || " default options"}`);
   output.say(`confined by ${started.confinement}`);
   output.say(`log ${plan.logPath}`);
+  if (call.has("record-payloads")) {
+    output.say(
+      "RECORDING every byte of the device: a crash bundle will hold what it " +
+        "sends and is sent, and its serial number",
+    );
+  }
 }
 
 function conclude(outcome: RunnerOutcome, plan: RunPlan): ExitCode {

@@ -51,6 +51,8 @@ export interface StartedRun extends AsyncDisposable {
 export interface StartOptions {
   readonly allowExcess?: boolean;
   readonly logLevel?: DriverConfig["logLevel"];
+  /** Default `outline`. */
+  readonly journal?: DriverConfig["journal"];
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** Id of this boot of the system; default: as we may read it. */
@@ -238,7 +240,7 @@ export interface ConfigParts {
 /** What a driver process is told. */
 export function configFor(parts: ConfigParts): DriverConfig {
   const { plan, device, library, options, isDirect } = parts;
-  const { allowExcess, logLevel } = options;
+  const { allowExcess, logLevel, journal } = options;
   return {
     instance: plan.driver.manifest.name,
     boot: options.boot ?? bootId(),
@@ -253,6 +255,7 @@ export function configFor(parts: ConfigParts): DriverConfig {
     ...(isDirect ? { logPath: plan.logPath } : {}),
     ...(allowExcess === undefined ? {} : { allowExcess }),
     ...(logLevel === undefined ? {} : { logLevel }),
+    ...(journal === undefined ? {} : { journal }),
   };
 }
 

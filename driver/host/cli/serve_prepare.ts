@@ -68,6 +68,7 @@ export async function prepareEntry(
       ...start,
       clock: io.clock,
       ...(logLevel === undefined ? {} : { logLevel }),
+      ...(entry.recordsPayloads ? { journal: "full" as const } : {}),
     },
   );
   const keeper = new LogKeeper(plan.logPath, { clock: io.clock });

@@ -122,7 +122,7 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
   "safe_state": maybe("string"),
   log: maybe("string"),
   "last_exit": {
-    ...whole({ class: text, message: text }),
+    ...whole({ class: text, message: text, bundle: maybe("string") }),
     type: ["object", "null"],
   },
   "exit_counts": { type: "object", additionalProperties: count },

@@ -62,6 +62,7 @@ export function driverView(status: UnitStatus): JsonObject {
     last_exit: lastEnd === undefined ? null : {
       class: lastEnd.exitClass,
       message: lastEnd.message,
+      bundle: status.bundlePath ?? null,
     },
     exit_counts: Object.fromEntries(status.endCounts),
   };

@@ -92,6 +92,11 @@ export class DriverMetrics {
     if (result !== "none") this.#add("safe_state_total", { result });
   }
 
+  /** A failure was kept as a bundle, or could not be. */
+  crashBundle(result: (typeof LABEL_VALUES.bundle)[number]): void {
+    this.#add("crash_bundles_total", { result });
+  }
+
   /** The driver sent a frame. */
   frame(frame: DriverFrame): void {
     if (frame.type === "heartbeat") this.#beat(frame);
@@ -122,6 +127,9 @@ export class DriverMetrics {
     }
     for (const result of LABEL_VALUES.result) {
       this.#touch("safe_state_total", { result });
+    }
+    for (const result of LABEL_VALUES.bundle) {
+      this.#touch("crash_bundles_total", { result });
     }
     for (const lane of LABEL_VALUES.lane) {
       this.#touch("mailbox_depth", { lane });

@@ -38,6 +38,7 @@ export const LABEL_VALUES = {
   state: DRIVER_STATES,
   reason: EXIT_REASONS,
   result: ["done", "failed", "impossible"],
+  bundle: ["written", "failed"],
   lane: ["control", "timers", "commands", "reports"],
   level: LOG_LEVELS,
   status: TRANSFER_STATUSES,
@@ -116,6 +117,12 @@ export const FAMILIES: readonly Family[] = [
   counter(
     "safe_state_total",
     "Safe states performed by the supervisor.",
+    "driver",
+    "result",
+  ),
+  counter(
+    "crash_bundles_total",
+    "Failures kept as a crash bundle, or not kept because the disk refused.",
     "driver",
     "result",
   ),

@@ -8,6 +8,7 @@
 import type { Json, LogLevel } from "../../driver.ts";
 import type { DeviceMatch } from "../../match.ts";
 import { parseToml } from "../../std.ts";
+import { BUNDLES_KEPT } from "../crash/bundle_shelf.ts";
 import { type MqttSettings, readMqttSettings } from "../mqtt/settings.ts";
 import {
   DEFAULT_RESTART_POLICY,
@@ -41,6 +42,16 @@ export interface DriverEntry {
   readonly logLevel?: LogLevel;
   readonly profile: "default" | "jitless";
   readonly restart: RestartPolicy;
+  /** Its crash bundles hold every byte of the device, and can be replayed. */
+  readonly recordsPayloads: boolean;
+}
+
+/** Where failures are kept. */
+export interface CrashBundleConfiguration {
+  /** Absolute. Absent: the default place. */
+  readonly folder?: string;
+  /** Of each driver. */
+  readonly keep: number;
 }
 
 /** A checked configuration. */
@@ -50,6 +61,7 @@ export interface SupervisorConfiguration {
   readonly stateFile?: string;
   /** For the bridge, a process of its own. Absent: there is none. */
   readonly mqtt?: MqttSettings;
+  readonly crashBundles: CrashBundleConfiguration;
   /** By name, in the order of the file. */
   readonly drivers: ReadonlyMap<string, DriverEntry>;
 }
@@ -93,6 +105,7 @@ export function parseConfiguration(
   const mqtt = top.raw("mqtt") === undefined
     ? undefined
     : readMqttSettings(top.table("mqtt"));
+  const crashBundles = readCrashBundles(top.table("crash_bundles"));
   const drivers = readDrivers(top.table("drivers"));
   top.finish();
   const { list } = problems;
@@ -104,6 +117,7 @@ export function parseConfiguration(
     server,
     ...(stateFile === undefined ? {} : { stateFile }),
     ...(mqtt === undefined ? {} : { mqtt }),
+    crashBundles,
     drivers,
   };
 }
@@ -156,6 +170,22 @@ function readServer(table: TableReader): ServerConfiguration {
   };
 }
 
+function readCrashBundles(table: TableReader): CrashBundleConfiguration {
+  const folder = table.filePath("folder");
+  const keep = table.integer("keep", { minimum: 1, maximum: 1_000 });
+  if (table.raw("payloads") !== undefined) {
+    table.complain(
+      "payloads",
+      "is said of each driver: [drivers.NAME.crash_bundles]",
+    );
+  }
+  table.finish();
+  return {
+    ...(folder === undefined ? {} : { folder }),
+    keep: keep ?? BUNDLES_KEPT,
+  };
+}
+
 /** `sun_path` with its NUL byte. unix(7). */
 const SOCKET_PATH_MAX = 107;
 
@@ -198,6 +228,9 @@ function readDriver(
   const profile = table.choice("profile", ["default", "jitless"]) ?? "default";
   const options = readOptions(table.table("options"));
   const restart = readRestart(table.table("restart"));
+  const crashBundles = table.table("crash_bundles");
+  const recordsPayloads = crashBundles.flag("payloads") ?? false;
+  crashBundles.finish();
   table.finish();
   if (driver === undefined || device === undefined) return undefined;
   return {
@@ -210,6 +243,7 @@ function readDriver(
     ...(logLevel === undefined ? {} : { logLevel }),
     profile,
     restart,
+    recordsPayloads,
   };
 }
 

@@ -18,8 +18,11 @@ export interface ConfigurationDiff {
   /** Untouched. */
   readonly unchanged: readonly string[];
   /** What takes effect only with a new supervisor. */
-  readonly needsRestart: readonly ("server" | "state_file")[];
+  readonly needsRestart: readonly RestartPart[];
 }
+
+/** A part of a configuration that a supervisor takes once. */
+export type RestartPart = "server" | "state_file" | "crash_bundles";
 
 /** Compares. */
 export function diffConfigurations(
@@ -31,11 +34,14 @@ export function diffConfigurations(
     !before.drivers.has(entry.name);
   const isSame = (entry: DriverEntry): boolean =>
     canonical(before.drivers.get(entry.name)) === canonical(entry);
-  const needsRestart: ("server" | "state_file")[] = [];
+  const needsRestart: RestartPart[] = [];
   if (canonical(before.server) !== canonical(after.server)) {
     needsRestart.push("server");
   }
   if (before.stateFile !== after.stateFile) needsRestart.push("state_file");
+  if (canonical(before.crashBundles) !== canonical(after.crashBundles)) {
+    needsRestart.push("crash_bundles");
+  }
   return {
     added: entries.filter(isNew),
     changed: entries.filter((entry) => !isNew(entry) && !isSame(entry)),

@@ -8,6 +8,8 @@
 import type { Clock } from "../../loop/clock.ts";
 import type { DeviceInfo } from "../../port.ts";
 import { servePage } from "../dashboard/serve_page.ts";
+import { BundleShelf } from "../crash/bundle_shelf.ts";
+import { type CrashKeeperOptions, systemFacts } from "../crash/crash_keeper.ts";
 import { HttpHandler } from "../http/handler.ts";
 import { listen, readToken, type RunningServer } from "../http/server.ts";
 import type { Log } from "../log.ts";
@@ -111,6 +113,7 @@ export async function startService(
     events,
     log,
     stateFile: wholeFile(statePath),
+    crashes: crashesOf(configuration, options),
     onLook: (states) => {
       notifier.evaluated(states);
       countDropped(registry, log);
@@ -223,6 +226,20 @@ async function openExport(
 ): Promise<OpenTelemetryExport> {
   if (exportsTelemetry !== true) return { [Symbol.dispose]: () => {} };
   return await exportMetrics({ registry, version: versions.driverspace });
+}
+
+function crashesOf(
+  { crashBundles }: SupervisorConfiguration,
+  { clock, versions, boot, defaults }: ServiceOptions,
+): CrashKeeperOptions {
+  const ownFolder = defaults.logPath.replace(/\/[^/]*$/, "");
+  const { folder = `${ownFolder}/bundles`, keep } = crashBundles;
+  return {
+    shelf: new BundleShelf(folder, { keep }),
+    clock,
+    versions,
+    system: systemFacts(boot),
+  };
 }
 
 function openSystemd(

@@ -12,6 +12,7 @@ import type { Clock } from "../../loop/clock.ts";
 import { checkParameters } from "../../loop/parameters.ts";
 import { within } from "../../loop/within.ts";
 import type { DeviceInfo } from "../../port.ts";
+import type { CrashKeeperOptions } from "../crash/crash_keeper.ts";
 import type { DriverProcessEnd } from "../driver_process.ts";
 import { DriverMetrics } from "../metrics/driver_metrics.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
@@ -28,6 +29,7 @@ import type { LineChoice, RecentLogTail } from "./recent_log.ts";
 import { SupervisedDriver } from "./supervised_driver.ts";
 import type { DriverStatus } from "./supervised_driver_words.ts";
 import type { PreparedDriver, SupervisorLog } from "./supervisor_words.ts";
+import { UnitCrashes } from "./unit_crashes.ts";
 
 /** What a unit is made of. */
 export interface SupervisedUnitOptions {
@@ -37,6 +39,8 @@ export interface SupervisedUnitOptions {
   readonly registry: MetricRegistry;
   readonly events: EventRing;
   readonly log: SupervisorLog;
+  /** Where failures are kept; absent: nowhere. */
+  readonly crashes?: CrashKeeperOptions;
   readonly prepare: (entry: DriverEntry) => Promise<PreparedDriver>;
   /** Whether another driver has a device. */
   readonly isTaken: (device: DeviceInfo) => boolean;
@@ -56,6 +60,8 @@ export interface UnitStatus extends DriverStatus {
   readonly rates: Rates | undefined;
   /** File of its log, as far as it is known. */
   readonly logPath: string | undefined;
+  /** Crash bundle of its last end; `undefined` while there is none. */
+  readonly bundlePath: string | undefined;
 }
 
 /** One entry. */
@@ -68,6 +74,7 @@ export class SupervisedUnit {
   #preparing: Promise<PreparedDriver> | undefined;
   #prepared: PreparedDriver | undefined;
   readonly #driver: SupervisedDriver;
+  readonly #crashes: UnitCrashes;
   #problem: string | undefined;
   #logProblem: string | undefined;
   #isOver = false;
@@ -81,6 +88,12 @@ export class SupervisedUnit {
       clock: options.clock,
     });
     this.#driver = this.#makeDriver();
+    this.#crashes = new UnitCrashes({
+      crashes: options.crashes,
+      count: (result) => this.#metrics.crashBundle(result),
+      note: (level, event, { message, data }) =>
+        this.#note(level, event, message, data),
+    });
   }
 
   /** Manifest of the driver; `undefined` when it could not be prepared. */
@@ -158,11 +171,12 @@ export class SupervisedUnit {
   async stop(reason: string, timeoutMs: number): Promise<void> {
     this.#isOver = true;
     const { clock } = this.#options;
-    const promise = this.#driver.stop(reason).then(() => true);
-    const isOver = await within(clock, { timeoutMs, promise });
+    const stopped = this.#driver.stop(reason).then(() => true);
+    const isOver = await within(clock, { timeoutMs, promise: stopped });
     if (isOver !== true) {
       this.#note("error", "driver.left", "It did not end in time");
     }
+    await this.#crashes.forget(clock);
     this.#metrics[Symbol.dispose]();
     this.#options.events.logs.forget(this.name);
     await this.#prepared?.dispose?.();
@@ -221,6 +235,7 @@ export class SupervisedUnit {
       isRequired: entry.isRequired,
       rates: status.state === "ready" ? this.#throughput.rates : undefined,
       logPath: this.#prepared?.logPath ?? entry.logPath,
+      bundlePath: this.#crashes.path,
       ...(this.#problem === undefined
         ? {}
         : { state: "failed" as const, cause: this.#problem }),
@@ -243,7 +258,10 @@ export class SupervisedUnit {
       isLeftBehind,
       policy: entry.restart,
       identify: (devices) => this.#identify(devices),
-      spawn: (device) => this.#known().spawn(device),
+      spawn: (device) => {
+        this.#crashes.spawning(device);
+        return this.#known().spawn(device);
+      },
       makeSafe: () => this.#prepared?.makeSafe,
       isIdempotent: (command) =>
         this.manifest?.commands[command]?.idempotent === true,
@@ -299,6 +317,7 @@ export class SupervisedUnit {
 
   #take(frame: DriverFrame): void {
     this.#metrics.frame(frame);
+    this.#crashes.take(frame);
     if (frame.type === "heartbeat") {
       this.#throughput.take(frame, this.#options.clock.nowMs());
     }
@@ -340,6 +359,14 @@ export class SupervisedUnit {
       ...(signal === undefined ? {} : { signal }),
       ready_ms: Math.round(end.readyMs),
     });
+    const manifest = this.#prepared?.manifest;
+    if (manifest === undefined) return;
+    const { name: instance, options } = this.#options.entry;
+    this.#crashes.ended(end, () => ({
+      facts: { instance, manifest, options },
+      states: this.#driver.status().transitions,
+      log: this.recentLog(),
+    }));
   }
 
   /** As a line that survives a power cut, as an event, and in the driver's recent log. */

@@ -11,6 +11,7 @@ import type { Json } from "../../driver.ts";
 import { UsbError } from "../../errors.ts";
 import type { Clock, Timer } from "../../loop/clock.ts";
 import type { DeviceInfo } from "../../port.ts";
+import type { CrashKeeperOptions } from "../crash/crash_keeper.ts";
 import type { MetricRegistry } from "../metrics/registry.ts";
 import { BusView } from "./bus_view.ts";
 import type { DriverEntry, SupervisorConfiguration } from "./configuration.ts";
@@ -46,6 +47,8 @@ export interface SupervisorOptions {
   readonly registry: MetricRegistry;
   readonly events: EventRing;
   readonly log: SupervisorLog;
+  /** Where failures are kept; absent: nowhere. */
+  readonly crashes?: CrashKeeperOptions;
   /** Absent: nothing is remembered. */
   readonly stateFile?: WholeFile;
   /** Every driver was looked at: the evaluation a watchdog is fed by. */
@@ -198,7 +201,8 @@ export class Supervisor {
   }
 
   async #add(entry: DriverEntry): Promise<void> {
-    const { clock, random, registry, events, log, prepare } = this.#options;
+    const { clock, random, registry, events, log, prepare, crashes } =
+      this.#options;
     const remembered = Object.hasOwn(this.#remembered, entry.name)
       ? this.#remembered[entry.name]
       : undefined;
@@ -210,6 +214,7 @@ export class Supervisor {
       events,
       log,
       prepare,
+      ...(crashes === undefined ? {} : { crashes }),
       isTaken: (device) => this.#isTaken(device, entry.name),
       isLeftBehind: this.#leftBehind.delete(entry.name),
       onChange: (isUrgent) => isUrgent ? this.#saveNow() : this.#saveSoon(),

@@ -26,6 +26,7 @@ driver_recovery_seconds histogram driver
 driver_start_timestamp_seconds gauge driver
 driver_last_heartbeat_timestamp_seconds gauge driver
 safe_state_total counter driver result
+crash_bundles_total counter driver result
 transfers_total counter driver endpoint type status
 transfer_bytes_total counter driver endpoint direction
 transfer_duration_seconds histogram driver type

@@ -127,6 +127,9 @@ async function die(how: string): Promise<void> {
     case "reject":
       void Promise.reject(new Error("nobody awaits it"));
       return;
+    case "garbage":
+      Deno.stdout.writeSync(new TextEncoder().encode("no frame\n"));
+      return;
     case "segfault":
       native?.memset(0n, 1, 8n);
       return;

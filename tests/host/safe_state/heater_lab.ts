@@ -8,6 +8,8 @@ import {
   type PrepareParts,
 } from "../../../driver/host/cli/serve_prepare.ts";
 import type { Toolbox } from "../../../driver/host/cli/toolbox.ts";
+import { BundleShelf } from "../../../driver/host/crash/bundle_shelf.ts";
+import { systemFacts } from "../../../driver/host/crash/crash_keeper.ts";
 import { FAMILIES } from "../../../driver/host/metrics/families.ts";
 import { MetricRegistry } from "../../../driver/host/metrics/registry.ts";
 import { parseConfiguration } from "../../../driver/host/supervisor/configuration.ts";
@@ -34,6 +36,8 @@ export interface LabOptions {
   readonly safeStateTimeoutMs?: number;
   /** More lines of the options in the configuration. */
   readonly options?: string;
+  /** Default: a folder of its own. */
+  readonly bundleFolder?: string;
 }
 
 /** Far more than anything here takes, on a busy machine. */
@@ -84,6 +88,14 @@ export class HeaterLab implements AsyncDisposable {
       registry: this.registry,
       events: this.#events,
       log: { write: () => {}, record: () => {} },
+      crashes: {
+        shelf: new BundleShelf(
+          options.bundleFolder ?? `${this.#folder.path}/bundles`,
+        ),
+        clock: this.clock,
+        versions: { driverspace: "0.1.0", deno: Deno.version.deno },
+        system: systemFacts("boot"),
+      },
     });
   }
 
