@@ -29,10 +29,12 @@ export interface ServeGrants {
 /** Variables of the environment that are looked at by a supervisor and what it starts. */
 export const SERVE_VARIABLES = [
   "DENO_DIR",
+  "DRIVERSPACE_VIRTUAL_BUS",
   "HOME",
   "LD_LIBRARY_PATH",
   "LD_PRELOAD",
   "NOTIFY_SOCKET",
+  "OTEL_DENO",
   "PATH",
   "RUNTIME_DIRECTORY",
   "SYSTEMD_DEVICE_VERIFY_SYSFS",
