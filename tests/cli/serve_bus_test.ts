@@ -55,7 +55,7 @@ Deno.test(
 );
 
 Deno.test(
-  "A supervisor that is killed leaves no process, and the next one takes over",
+  "A supervisor that is killed leaves no process; the next one takes over, from a stale state file and from a corrupt one",
   ON_BUS,
   async () => {
     await using served = new ServedBus();
@@ -69,5 +69,14 @@ Deno.test(
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await served.serve();
+    // What the killed one left in its state file: the device was in use.
+    const safe = await served.logged("driver.safe_state", { by: "process" });
+    assertEquals(safe["result"], "done");
+    served.signal("SIGKILL");
+    await served.ended();
+    Deno.writeTextFileSync(served.path("state/state.json"), '{ "version": 1,');
+    await served.serve();
+    const corrupt = await served.logged("state.corrupt");
+    assertMatch(String(corrupt["msg"]), /corrupt .*begun anew/);
   },
 );

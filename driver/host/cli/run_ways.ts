@@ -148,7 +148,10 @@ export async function sandboxedWay(
     safeState: (config, device) => {
       const { safeStatePath } = bundles;
       assert(safeStatePath !== undefined, "Its driver declares a safe state");
-      return lineOf(safeStatePolicy(startOf(safeStatePath, config, device)));
+      const own = safeStatePolicy(startOf(safeStatePath, config, device));
+      // After a supervisor that died it comes before the first driver.
+      policy ??= own;
+      return lineOf(own);
     },
     refusal: (sandbox) => shortfall(policy, sandbox),
     giveBack: async () => {
