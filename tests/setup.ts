@@ -173,6 +173,10 @@ const TEST: readonly Need[] = [
     },
   },
   {
+    why: "the tables of aarch64 against its own headers",
+    names: { apt: "linux-libc-dev-arm64-cross", dnf: "", pacman: "", apk: "" },
+  },
+  {
     why: "C programs need the C library's headers",
     names: {
       apt: "libc6-dev",

@@ -97,7 +97,7 @@ export interface OpenFlags {
 }
 
 /** The flags as this architecture has them. */
-export function openFlags(libc: Libc): OpenFlags {
+export function openFlags(libc: Pick<Libc, "architecture">): OpenFlags {
   const isArm = libc.architecture === "aarch64";
   return {
     DIRECTORY: isArm ? 0o40000 : 0o200000,

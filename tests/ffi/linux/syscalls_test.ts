@@ -13,6 +13,7 @@ import {
   USB_REQUESTS_ON_DEMAND,
 } from "../../../driver/host/sandbox_policy_requests.ts";
 import { ERRNO, errnoName } from "../../../ffi/linux/errno.ts";
+import { openFlags } from "../../../ffi/linux/file_status.ts";
 import {
   isSyscallName,
   syscallNumber,
@@ -64,6 +65,21 @@ function compare(
   return { compared, wrong };
 }
 
+/** linux-libc-dev-arm64-cross: what aarch64 itself includes, on any machine. */
+const AARCH64_HEADERS = "/usr/aarch64-linux-gnu/include";
+const hasAarch64 = exists(`${AARCH64_HEADERS}/asm/unistd.h`) &&
+  exists("/usr/bin/gcc");
+const noAarch64 = hasAarch64
+  ? ""
+  : " [not run: needs gcc and linux-libc-dev-arm64-cross]";
+
+/** Every macro of a header as aarch64 has it. */
+async function aarch64Macros(header: string): Promise<string> {
+  const include = ["-nostdinc", `-I${AARCH64_HEADERS}`, "-include", header];
+  const args = ["-E", "-dM", ...include, "-x", "c", "/dev/null"];
+  return await run("/usr/bin/gcc", args);
+}
+
 function exists(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
@@ -95,6 +111,34 @@ Deno.test({
       [],
     );
     assert(compared > 150, `${compared} compared`);
+  },
+});
+
+Deno.test({
+  name: `System call numbers of aarch64 equal its own headers${noAarch64}`,
+  ignore: !hasAarch64,
+  async fn(): Promise<void> {
+    const macros = await aarch64Macros("asm/unistd.h");
+    const { compared, wrong } = compare(macros, "aarch64");
+    assertEquals(wrong, []);
+    assert(compared > 150, `${compared} compared`);
+  },
+});
+
+Deno.test({
+  name: `Flags to open files by equal aarch64's own headers${noAarch64}`,
+  ignore: !hasAarch64,
+  async fn(): Promise<void> {
+    const macros = await aarch64Macros("asm/fcntl.h");
+    const values = new Map(
+      [...macros.matchAll(/^#define O_(\w+) 0*([0-7]+)$/gm)].map((
+        [, name = "", octal = ""],
+      ) => [name, parseInt(octal, 8)]),
+    );
+    const flags = openFlags({ architecture: "aarch64" });
+    for (const [name, value] of Object.entries(flags)) {
+      assertEquals(values.get(name), value, name);
+    }
   },
 });
 
