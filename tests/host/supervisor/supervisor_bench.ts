@@ -9,7 +9,10 @@ import {
   type SupervisorConfiguration,
 } from "../../../driver/host/supervisor/configuration.ts";
 import { EventRing } from "../../../driver/host/supervisor/event_ring.ts";
-import { Supervisor } from "../../../driver/host/supervisor/supervisor.ts";
+import {
+  Supervisor,
+  type SupervisorOptions,
+} from "../../../driver/host/supervisor/supervisor.ts";
 import { VirtualClock } from "../../../driver/loop/clock.ts";
 import type { DeviceInfo } from "../../../driver/port.ts";
 import { fakeDevice, METER_DRIVER } from "../../cli/fake_parts.ts";
@@ -58,8 +61,9 @@ export class SupervisorBench {
   onSpawn: () => void = () => {};
   readonly supervisor: Supervisor;
 
-  constructor() {
+  constructor(options: Pick<SupervisorOptions, "crashes"> = {}) {
     this.supervisor = new Supervisor({
+      ...options,
       clock: this.clock,
       random: () => 0.5,
       devices: () => {
