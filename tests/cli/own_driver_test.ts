@@ -55,7 +55,11 @@ testOn(
       [...Deno.readDirSync(`${folder.path}/cache/driverspace`)]
         .map(({ name }) => name).filter((name) => name.endsWith(".js")).sort();
     const run = async (): Promise<void> => {
-      const { code, out, err } = await ranUntil([/parsed port=4/], [
+      const { code, out, err } = await ranUntil([
+        /parsed port=4/,
+        / ready /,
+        /sandbox /,
+      ], [
         ...[fixture("npm_driver.ts"), "--virtual", "loopback"],
         ...["--log", `${folder.path}/logs/a.log`],
       ], {
