@@ -140,11 +140,13 @@ export class LibusbPort implements UsbPort {
   }
 
   /**
-   * Writes to standard output what goes without waiting, as long as the port is
-   * open; `undefined` where the platform cannot.
+   * Writes to standard output what goes now, as long as the port is open, and
+   * waits `patienceMs` for a full pipe; `undefined` where the platform cannot.
    */
-  promptOutput(): ((bytes: Uint8Array) => number) | undefined {
-    const write = promptOutput(this.#library);
+  promptOutput(
+    patienceMs: number,
+  ): ((bytes: Uint8Array) => number) | undefined {
+    const write = promptOutput(this.#library, patienceMs);
     return write &&
       ((bytes) => this.#closed === undefined ? write(bytes) : 0);
   }

@@ -67,7 +67,7 @@ export async function openDirect(
   return {
     device,
     sandbox: { mode: "direct", layers: {} },
-    ...outputOf(port),
+    ...outputOf(port, config),
     versions: versionsWith(port),
   };
 }
@@ -128,7 +128,7 @@ export async function openLocked(
     return {
       device,
       sandbox: summaryOf(report),
-      ...outputOf(port),
+      ...outputOf(port, config),
       versions: versionsWith(port),
     };
   } catch (error) {
@@ -157,8 +157,15 @@ function summaryOf(report: SandboxReport): SandboxSummary {
   };
 }
 
-function outputOf(port: LibusbPort): Pick<HeldDevice, "writeNow"> {
-  const writeNow = port.promptOutput();
+/** A journal with everything in it waits a little for a busy host: it is there to be whole. */
+const FULL_JOURNAL_PATIENCE_MS = 20;
+
+function outputOf(
+  port: LibusbPort,
+  { journal }: DriverConfig,
+): Pick<HeldDevice, "writeNow"> {
+  const patienceMs = journal === "full" ? FULL_JOURNAL_PATIENCE_MS : 0;
+  const writeNow = port.promptOutput(patienceMs);
   return writeNow === undefined ? {} : { writeNow };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Standard output that never makes anybody wait: what a pipe takes now is
+ * Standard output that makes nobody wait for long: what a pipe takes now is
  * written now, on the thread, so that it is out even if the next thing this
  * process does is to die.
  *
@@ -19,8 +19,14 @@ const PROMPT_BYTES_MAX = 64 * 1024;
 /** Writes what goes without waiting and gives its count. @throws {Error} When nobody reads. */
 export type PromptWrite = (bytes: Uint8Array) => number;
 
-/** Makes it; `undefined` where the platform has no ppoll(2). */
-export function promptOutput(library: Library): PromptWrite | undefined {
+/**
+ * Makes it; `undefined` where the platform has no ppoll(2). `patienceMs` is how
+ * long one write waits for a full pipe: 0 for who must go on.
+ */
+export function promptOutput(
+  library: Library,
+  patienceMs: number,
+): PromptWrite | undefined {
   const { symbols, memory } = library;
   const { ppoll } = symbols;
   if (ppoll === null) return undefined;
@@ -29,19 +35,29 @@ export function promptOutput(library: Library): PromptWrite | undefined {
   view.setInt32(POLLFD.fields.fd[0], 1, true);
   view.setInt16(POLLFD.fields.events[0], POLLOUT, true);
   const noTime = nativeBytes(TIMESPEC.sizeBytes);
+  const patience = nativeBytes(TIMESPEC.sizeBytes);
   const descriptorAt = memory.pointerTo(descriptor);
   const noTimeAt = memory.pointerTo(noTime);
-  const canWrite = (): boolean => {
-    // SAFETY: both buffers are ours, held by this closure, and used during the
+  const patienceAt = memory.pointerTo(patience);
+  const patienceView = new DataView(patience.buffer);
+  const canWrite = (waits: boolean): boolean => {
+    // libc writes what is left of it, or does not.
+    patienceView.setUint32(TIMESPEC.fields.tv_nsec[0], patienceMs * 1e6, true);
+    // SAFETY: the buffers are ours, held by this closure, and used during the
     // call only; no time means that it returns at once.
-    const ready = ppoll(descriptorAt, 1, noTimeAt, null);
+    const ready = ppoll(descriptorAt, 1, waits ? patienceAt : noTimeAt, null);
     const revents = view.getInt16(POLLFD.fields.revents[0], true);
     return ready === 1 && (revents & POLLOUT) !== 0;
   };
   return (bytes) => {
     const end = Math.min(bytes.length, PROMPT_BYTES_MAX);
     let done = 0;
-    while (done < end && canWrite()) {
+    let mayWait = patienceMs > 0;
+    while (done < end) {
+      if (!canWrite(false)) {
+        if (!mayWait || !canWrite(true)) break;
+        mayWait = false;
+      }
       done += Deno.stdout.writeSync(bytes.subarray(done, done + PIECE_BYTES));
     }
     return done;

@@ -25,6 +25,17 @@ const PARTS: readonly {
     mayImport: ["words", "loop"],
   },
   {
+    // A process of its own that a command starts: where a bundle meets a driver.
+    name: "replay process",
+    files: /^driver\/host\/replay_main\.ts$/,
+    mayImport: ["words", "loop", "replay", "host"],
+  },
+  {
+    name: "replay",
+    files: /^driver\/replay\/[a-z0-9_]+\.ts$/,
+    mayImport: ["words", "loop"],
+  },
+  {
     name: "web",
     files: /^driver\/web\/[a-z0-9_]+\.ts$/,
     mayImport: ["words", "loop"],

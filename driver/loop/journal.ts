@@ -48,7 +48,8 @@ export const JOURNAL_KINDS = [
   "resume",
   "end",
   "failure",
-  // The driver's state, from which a replay can begin.
+  // From where a replay can begin: the device, and the driver's state.
+  "device",
   "checkpoint",
 ] as const;
 

@@ -10,12 +10,16 @@ import type {
   DriverContext,
   DriverLog,
   EventMap,
+  Json,
   Parameters,
 } from "../driver.ts";
 import type { DeviceInfo } from "../port.ts";
 import { errorData } from "./error_data.ts";
 import { RecordedPort } from "./recorded_port.ts";
 import type { Recorder } from "./recorder.ts";
+
+/** It came in one step with what came before it. */
+const TOGETHER: Json = { together: true };
 
 /** A context whose every use is recorded. */
 export class RecordedContext implements DriverContext<EventMap> {
@@ -100,7 +104,12 @@ export class RecordedContext implements DriverContext<EventMap> {
   ): Promise<Uint8Array> {
     const id = this.#recorder.newId();
     const watched = (data: Uint8Array): boolean => {
-      this.#recorder.note("look", input, { id, data });
+      const detail = this.#recorder.isSameStep ? TOGETHER : undefined;
+      this.#recorder.note("look", input, {
+        id,
+        data,
+        ...(detail === undefined ? {} : { detail }),
+      });
       try {
         const isTaken = take(data);
         this.#recorder.note("looked", input, { id, detail: isTaken === true });
@@ -163,13 +172,13 @@ export class RecordedContext implements DriverContext<EventMap> {
     const recorder = this.#recorder;
     this.#signal = signal;
     const id = recorder.newId();
+    const reason = (): { error: Json } => ({ error: errorData(signal.reason) });
+    if (signal.aborted) {
+      return recorder.note("call", "signal", { id, detail: reason() });
+    }
     recorder.note("call", "signal", { id });
     const fired = (): void =>
-      recorder.note("abort", "signal", {
-        id,
-        detail: { error: errorData(signal.reason) },
-      });
-    if (signal.aborted) fired();
-    else signal.addEventListener("abort", fired, { once: true });
+      recorder.note("abort", "signal", { id, detail: reason() });
+    signal.addEventListener("abort", fired, { once: true });
   }
 }

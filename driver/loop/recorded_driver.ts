@@ -14,7 +14,7 @@ import type {
   Json,
   Parameters,
 } from "../driver.ts";
-import type { Report } from "../port.ts";
+import type { DeviceInfo, Report } from "../port.ts";
 import { hex } from "../usb.ts";
 import { errorData } from "./error_data.ts";
 import { RecordedContext } from "./recorded_context.ts";
@@ -130,12 +130,13 @@ class RecordedHandlers {
   ): T {
     const recorder = this.#recorder;
     const { context, state, noted, name } = handling;
+    const recorded = this.#recorded(context);
     recorder.checkpoint(() => ({ state, device: settingsOf(context) }));
     recorder.note(kind, name, noted);
     recorder.opened();
     let result: T;
     try {
-      result = handling.call(this.#recorded(context));
+      result = handling.call(recorded);
     } catch (error) {
       this.#over("failure", name, errorData(error));
       throw error;
@@ -162,6 +163,8 @@ class RecordedHandlers {
     const known = this.#contexts.get(context);
     if (known !== undefined) return known;
     const made = new RecordedContext(context, this.#recorder);
+    const { info, device } = context;
+    this.#recorder.note("device", device.label, { detail: placeOf(info) });
     this.#contexts.set(context, made);
     return made;
   }
@@ -173,6 +176,23 @@ function over<T extends object>(original: T, members: Partial<T>): T {
     original,
     Object.getOwnPropertyDescriptors(members),
   ) as T;
+}
+
+/** What the driver's process knows of a device besides its descriptors. */
+function placeOf(info: DeviceInfo): Json {
+  const { id, busNumber, deviceAddress, portPath, speed } = info;
+  return {
+    id,
+    busNumber,
+    deviceAddress,
+    portPath,
+    speed,
+    manufacturer: info.manufacturer ?? null,
+    product: info.product ?? null,
+    serialNumber: info.serialNumber ?? null,
+    configurationValue: info.configurationValue ?? null,
+    nodePath: info.nodePath ?? null,
+  };
 }
 
 /** What a driver may have changed of its device. */

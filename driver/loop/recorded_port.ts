@@ -199,10 +199,11 @@ export class RecordedPort implements DevicePort {
       ring = this.#port.openInput({
         ...options,
         sink: (report) => {
+          const together = recorder.isSameStep ? { together: true } : {};
           recorder.note("offer", name, {
             id,
             data: report.data,
-            detail: reportDetail(report),
+            detail: { ...reportDetail(report), ...together },
           });
           const isTaken = options.sink(report);
           recorder.note("offered", name, { id, detail: isTaken });
@@ -319,7 +320,9 @@ class RecordedRing implements InputRing {
 }
 
 /** What a report has besides its bytes. */
-export function reportDetail({ timestampMs, packets }: Report): Json {
+export function reportDetail(
+  { timestampMs, packets }: Report,
+): { readonly [key: string]: Json } {
   return {
     timestampMs,
     ...(packets === undefined ? {} : { packets: packets.map(packetDetail) }),

@@ -55,6 +55,8 @@ export const EFFECT_KINDS: ReadonlySet<JournalKind> = new Set<JournalKind>([
 const DETAIL_CHARACTERS_MAX = 16 * 1024;
 /** What is recorded between two checkpoints: well below what a bundle holds, so that it holds one. */
 const CHECKPOINT_BYTES = 48 * 1024;
+/** Links of a chain of promises from one report of a batch to the next, at most. */
+const STEP_ROUNDS = 32;
 /** What an event weighs besides its bytes, about. */
 const EVENT_BYTES = 64;
 
@@ -93,10 +95,17 @@ export class Recorder {
   #open = 0;
   #sinceCheckpoint = 0;
   #isHopeless = false;
+  #isSameStep = false;
+  #roundsLeft = 0;
 
   /** Records nothing yet. */
   constructor(options: RecorderOptions) {
     this.#options = options;
+  }
+
+  /** Whether the host's loop has not turned since the last event: what comes now came in one go with it. */
+  get isSameStep(): boolean {
+    return this.#isSameStep;
   }
 
   /** A number for a call, to which its end refers. */
@@ -148,12 +157,21 @@ export class Recorder {
     this.#sinceCheckpoint = 0;
   }
 
+  /** Until nothing was recorded for some rounds of microtasks: as good as a step of the host's loop. */
+  async #watchStep(): Promise<void> {
+    this.#isSameStep = true;
+    while (this.#roundsLeft-- > 0) await Promise.resolve();
+    this.#isSameStep = false;
+  }
+
   #tell(
     kind: JournalKind,
     name: string,
     more: Pick<JournalEvent, "sizeBytes" | "id" | "payload" | "detail">,
   ): void {
     this.#sinceCheckpoint += EVENT_BYTES + 2 * (more.payload?.length ?? 0);
+    this.#roundsLeft = STEP_ROUNDS;
+    if (!this.#isSameStep) void this.#watchStep();
     this.#options.tell({
       sequence: this.#sequence++,
       timeMs: this.#options.nowMs(),

@@ -16,6 +16,7 @@ import { installCommand } from "./install_command.ts";
 import { listCommand } from "./list_command.ts";
 import { logsCommand } from "./logs_command.ts";
 import { mqttCommand } from "./mqtt_command.ts";
+import { replayCommand } from "./replay_command.ts";
 import { runCommand } from "./run_command.ts";
 import { serveCommand } from "./serve_command.ts";
 import { simulateCommand } from "./simulate_command.ts";
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   explainCommand,
   permissionsCommand,
   simulateCommand,
+  replayCommand,
   udevCommand,
   serveCommand,
   statusCommand,

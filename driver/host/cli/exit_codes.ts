@@ -14,6 +14,8 @@ export const EXIT = {
   done: 0,
   failed: 1,
   usage: 2,
+  /** EX_DATAERR. */
+  data: 65,
   /** EX_UNAVAILABLE. */
   unavailable: 69,
   /** EX_SOFTWARE. */
@@ -48,6 +50,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: "Done, or stopped in order",
   1: "Failed for a reason without a code of its own, or a check of doctor failed",
   2: "Wrong usage: unknown command, flag or argument",
+  65: "replay: the file is no crash bundle, or is damaged",
   69:
     "No such device, more than one that fits, or it is gone; no supervisor answers",
   70: "The driver failed: see the log for class and reason",
