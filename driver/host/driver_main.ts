@@ -43,8 +43,6 @@ import {
 
 export type { DriverMainOptions, OpenedDevice } from "./driver_main_words.ts";
 
-/** Five hundred writes a second on the thread; a driver that tells more leaves them to others. */
-const PROMPT_MS = 2;
 /** How often a line sums up what was done. */
 const STATISTICS_INTERVAL_MS = 60_000;
 
@@ -69,10 +67,7 @@ class DriverMain {
   constructor(options: DriverMainOptions) {
     this.#options = options;
     const { config, driver, clock, pid } = options;
-    this.#sender = new FrameSender(options.output, {
-      nowMs: () => clock.nowMs(),
-      intervalMs: config.journal === "full" ? 0 : PROMPT_MS,
-    });
+    this.#sender = new FrameSender(options.output);
     this.#log = new Log({
       sink: options.logSink,
       clock,

@@ -19,13 +19,6 @@ export type WriteBytes = (bytes: Uint8Array) => Promise<void>;
  */
 export type WriteNow = (bytes: Uint8Array) => number;
 
-/** How often frames go by `writeNow`, at the end of the step that sends them; in between as the pipe likes. */
-export interface Promptness {
-  readonly nowMs: () => number;
-  /** From one to the next at least. 0: always. */
-  readonly intervalMs: number;
-}
-
 /** Bytes of waiting frames above which events, lines and journals are dropped: a quarter second of a busy pipe. */
 const EVENT_BYTES_MAX = 1024 * 1024;
 /** Bytes above which nothing is taken any more: the other end is dead or hostile. */
@@ -33,23 +26,23 @@ const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 
 /** A queue of frames in front of a pipe. */
 export class FrameSender {
-  /** For frames that must be out at once, where the platform can. */
+  /**
+   * Where the platform can, frames go by it at the end of the step that sends
+   * them: a slower write would keep one waiting that must be out at once.
+   */
   writeNow: WriteNow | undefined;
   readonly #write: WriteBytes;
-  readonly #prompt: Promptness | undefined;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isWriting = false;
   #isScheduled = false;
-  #promptMs = -Infinity;
   #isBroken = false;
   #dropped = 0;
   #idle: (() => void)[] = [];
 
   /** Writes nothing yet. */
-  constructor(write: WriteBytes, prompt?: Promptness) {
+  constructor(write: WriteBytes) {
     this.#write = write;
-    this.#prompt = prompt;
   }
 
   /** Frames that were not sent: the pipe was slow, or is broken. */
@@ -70,11 +63,12 @@ export class FrameSender {
   send(frame: DriverFrame | HostFrame): boolean {
     const isTaken = this.#take(frame);
     if (!isTaken || this.#isWriting || this.#isScheduled) return isTaken;
-    if (this.#isPrompt()) {
+    if (this.writeNow === undefined) void this.#drain();
+    else {
       // Many frames of one step are one write.
       this.#isScheduled = true;
       queueMicrotask(() => this.#flush());
-    } else void this.#drain();
+    }
     return true;
   }
 
@@ -106,17 +100,6 @@ export class FrameSender {
     }
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    return true;
-  }
-
-  /** A write that is under way keeps one that must be out at once waiting. */
-  #isPrompt(): boolean {
-    const { writeNow } = this;
-    const prompt = this.#prompt;
-    if (writeNow === undefined || prompt === undefined) return false;
-    const nowMs = prompt.nowMs();
-    if (nowMs - this.#promptMs < prompt.intervalMs) return false;
-    this.#promptMs = nowMs;
     return true;
   }
 

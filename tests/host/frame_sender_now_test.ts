@@ -37,12 +37,11 @@ function event(sequence: number): DriverFrame {
   return { type: "event", sequence, event: "e", data: {} };
 }
 
-const ALWAYS = { nowMs: () => 0, intervalMs: 0 };
 const JOURNAL: DriverFrame = { type: "journal", lines: "[]" };
 
 Deno.test("A frame sent now is out before the next line of code, with all before it", () => {
   const pipe = new Pipe();
-  const sender = new FrameSender(pipe.write, ALWAYS);
+  const sender = new FrameSender(pipe.write);
   sender.writeNow = pipe.now;
   assert(sender.send(event(1)));
   assert(sender.sendNow(JOURNAL));
@@ -52,7 +51,7 @@ Deno.test("A frame sent now is out before the next line of code, with all before
 Deno.test("Prompt frames of one step are one write, at its end", async () => {
   const pipe = new Pipe();
   let writes = 0;
-  const sender = new FrameSender(pipe.write, ALWAYS);
+  const sender = new FrameSender(pipe.write);
   sender.writeNow = (bytes) => {
     writes++;
     return pipe.now(bytes);
@@ -106,26 +105,4 @@ Deno.test("A journal makes way before what must not be lost", () => {
   const taken = [1, 2, 3].map(() => sender.sendNow({ type: "journal", lines }));
   assertEquals(taken, [true, true, false]);
   assert(sender.send({ type: "result", id: 1, value: lines }));
-});
-
-Deno.test("Frames that come faster than they may be prompt are left to the pipe", async () => {
-  const pipe = new Pipe();
-  let nowMs = 0;
-  const sender = new FrameSender(pipe.write, {
-    nowMs: () => nowMs,
-    intervalMs: 2,
-  });
-  sender.writeNow = pipe.now;
-  sender.send(event(1));
-  await sender.flushed();
-  nowMs = 1;
-  sender.send(event(2));
-  await Promise.resolve();
-  assertEquals(pipe.lines, [1]);
-  pipe.letGo();
-  await sender.flushed();
-  nowMs = 3;
-  sender.send(event(3));
-  await Promise.resolve();
-  assertEquals(pipe.lines, [1, 2, 3]);
 });
