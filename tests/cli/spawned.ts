@@ -30,6 +30,13 @@ export function testOn(
 /** Far more than any of these takes, on a busy machine. */
 const LIMIT_MS = 60_000;
 
+/** Logs and crash bundles of these calls, which must not lie among the person's own. */
+const STATE_HOME = Deno.makeTempDirSync({ prefix: "driverspace_state." });
+globalThis.addEventListener(
+  "unload",
+  () => Deno.removeSync(STATE_HOME, { recursive: true }),
+);
+
 /** What a call printed and ended with. */
 export interface SpawnedResult {
   readonly code: number;
@@ -58,7 +65,7 @@ export class Spawned implements AsyncDisposable {
     ];
     this.#child = new Deno.Command(program, {
       args: rest,
-      env: { NO_COLOR: "1", ...env },
+      env: { NO_COLOR: "1", XDG_STATE_HOME: STATE_HOME, ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

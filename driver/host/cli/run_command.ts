@@ -59,7 +59,7 @@ export const runCommand: Command = {
     },
     "wait": { description: "Wait for the device instead of ending without it" },
     "record-payloads": {
-      description: "Crash bundles hold every byte of the device",
+      description: "Crash bundles hold every byte of the device, for replay",
     },
     "json": { description: "One JSON object per event" },
     "allow-excess-permissions": {

@@ -42,7 +42,7 @@ export interface DriverEntry {
   readonly logLevel?: LogLevel;
   readonly profile: "default" | "jitless";
   readonly restart: RestartPolicy;
-  /** Its crash bundles hold every byte of the device. */
+  /** Its crash bundles hold every byte of the device, and can be replayed. */
   readonly recordsPayloads: boolean;
 }
 
