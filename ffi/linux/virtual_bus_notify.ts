@@ -10,9 +10,12 @@
 
 import { assert } from "../../driver/assert.ts";
 import { UsbError } from "../../driver/errors.ts";
+import { START_TIMEOUT_MS } from "../../driver/limits.ts";
+import { within } from "../../driver/loop/within.ts";
 import type { BusNode } from "../../driver/sim/usbfs_contract.ts";
 import { type Abi, abiOf, COMMON_CALLS } from "./virtual_bus_abi.ts";
 import { HELLO_BYTES } from "./virtual_bus_launch.ts";
+import { SystemClock } from "./virtual_bus_clock.ts";
 import { type Libc, openLibc } from "./virtual_bus_libc.ts";
 import { NotificationListener } from "./virtual_bus_listener.ts";
 import { Notifier } from "./virtual_bus_notifier.ts";
@@ -41,6 +44,8 @@ export interface NotifyOptions {
    * client's command; for programs that do not run from source.
    */
   readonly launcher?: readonly string[];
+  /** From the start of a launcher to its client's. Default START_TIMEOUT_MS. */
+  readonly launchTimeoutMs?: number;
 }
 
 /** Longer, and timers of this process would be late. */
@@ -64,6 +69,7 @@ export class NotifyTransport implements BusTransport {
   readonly #tree: BusTree;
   readonly #lingerUs: number;
   readonly #launcher: readonly string[];
+  readonly #launchTimeoutMs: number;
   readonly #nodes = new Map<string, BusNode>();
   readonly #peers = new Set<Peer>();
   #doors = 0;
@@ -87,6 +93,7 @@ export class NotifyTransport implements BusTransport {
     this.#abi = abiOf(Deno.build.arch);
     this.#lingerUs = lingerUs;
     this.#launcher = options.launcher ?? sourceLauncher();
+    this.#launchTimeoutMs = options.launchTimeoutMs ?? START_TIMEOUT_MS;
     this.#libc = openLibc();
     this.#root = TemporaryRoot.create();
     this.#tree = new BusTree(this.#root.path);
@@ -99,7 +106,12 @@ export class NotifyTransport implements BusTransport {
       .reduce((sum, peer) => sum + peer.notifier.openFiles, 0);
   }
 
-  /** Starts a client in its namespaces. @throws {UsbError} `notSupported`, with the reason. */
+  /**
+   * Starts a client in its namespaces.
+   *
+   * @throws {UsbError} `notSupported`, with the reason; `timedOut` for a
+   *   launcher that hangs, which is killed.
+   */
   async spawn(command: ClientCommand): Promise<ClientProcess> {
     assert(this.#isOpen, "The transport is closed");
     const path = `${this.#root.path}/door${++this.#doors}`;
@@ -117,11 +129,15 @@ export class NotifyTransport implements BusTransport {
       args: [...args, ...(command.args ?? [])],
       ...commandOptions(command, environment),
     }).spawn();
+    const timeoutMs = this.#launchTimeoutMs;
+    const promise = this.#welcome(door, child, command.program);
     try {
-      using connection = await firstOf(door, child, command.program);
-      return await this.#adopt(child, connection);
+      const client = await within(new SystemClock(), { timeoutMs, promise });
+      if (client !== undefined) return client;
+      throw launchTimedOut(command.program, timeoutMs);
     } catch (error) {
-      await new ClientProcess(child, () => {})[Symbol.asyncDispose]();
+      // Not waited for: what hangs may hang even when it is killed.
+      new ClientProcess(child, () => {}).kill("SIGKILL");
       throw error;
     } finally {
       door.close();
@@ -166,6 +182,15 @@ export class NotifyTransport implements BusTransport {
   /** Closes the transport at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #welcome(
+    door: Deno.UnixListener,
+    child: Deno.ChildProcess,
+    program: string,
+  ): Promise<ClientProcess> {
+    using connection = await firstOf(door, child, program);
+    return await this.#adopt(child, connection);
   }
 
   /** Takes the client's descriptors, begins to serve it and lets it start. */
@@ -303,6 +328,15 @@ async function readExactly(
     at += count;
   }
   return bytes.buffer;
+}
+
+function launchTimedOut(program: string, timeoutMs: number): UsbError {
+  return new UsbError({
+    code: "timedOut",
+    operation: `start ${program} as a client of the virtual bus`,
+    reason: `its launcher did not report within ${timeoutMs} ms`,
+    advice: "Try again; the machine may be too busy",
+  });
 }
 
 function notSupported(reason: string): UsbError {

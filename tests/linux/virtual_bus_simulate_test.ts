@@ -10,6 +10,7 @@ import {
   NotifyTransport,
   simulate,
 } from "../../ffi/linux/testing.ts";
+import { isAlive } from "../cli/served_bus.ts";
 import { PYTHON, shownBus, testOn } from "./shown_bus.ts";
 
 const TRANSPORTS = ["preload", "notify"] as const;
@@ -118,6 +119,28 @@ testOn(
       RangeError,
       "linger",
     );
+  },
+);
+
+testOn(
+  "notify",
+  "a launcher that never reports is killed, and the error says so",
+  async () => {
+    await using shown = await shownBus({ transport: "notify" });
+    const file = await Deno.makeTempFile();
+    await using transport = new NotifyTransport(shown.bus, {
+      launcher: ["sh", "-c", `echo $$ > ${file}; exec sleep 600`],
+      launchTimeoutMs: 1_000,
+    });
+    const error = await assertRejects(
+      () => transport.spawn({ program: "true" }),
+      UsbError,
+      "did not report within 1000 ms",
+    );
+    assertEquals(error.code, "timedOut");
+    const pid = Number(await Deno.readTextFile(file));
+    await Deno.remove(file);
+    while (isAlive(pid)) await new Promise((done) => setTimeout(done, 5));
   },
 );
 
