@@ -124,9 +124,12 @@ Deno.test({
     Deno.writeTextFileSync(path, '{"torn":', { append: true });
     await killed(client);
     await untilReady(socket);
-    const bad = Deno.readTextFileSync(path).trimEnd().split("\n")
-      .filter((line) => !isJson(line));
+    const lines = Deno.readTextFileSync(path).trimEnd().split("\n");
+    const bad = lines.filter((line) => !isJson(line));
     assertEquals(bad, ['{"torn":'], "It swallows no line of the next process");
+    const names = lines.filter(isJson).map((line) => JSON.parse(line))
+      .map(({ driver, instance }) => `${driver} as ${instance}`);
+    assertEquals([...new Set(names)], ["usbtmc as dmm"]);
     const second = await driverspace(["serve", `${folder.path}/lab.toml`]);
     assertEquals(second.code, 75);
     serving.signal("SIGTERM");

@@ -49,6 +49,8 @@ export interface StartedRun extends AsyncDisposable {
 
 /** How a run may differ from what its plan says. */
 export interface StartOptions {
+  /** Name of the instance in logs. Default: the driver's. */
+  readonly instance?: string;
   readonly allowExcess?: boolean;
   readonly logLevel?: DriverConfig["logLevel"];
   /** Default `outline`. */
@@ -242,7 +244,7 @@ export function configFor(parts: ConfigParts): DriverConfig {
   const { plan, device, library, options, isDirect } = parts;
   const { allowExcess, logLevel, journal } = options;
   return {
-    instance: plan.driver.manifest.name,
+    instance: options.instance ?? plan.driver.manifest.name,
     boot: options.boot ?? bootId(),
     mode: isDirect ? "direct" : "sandboxed",
     library: library.path,

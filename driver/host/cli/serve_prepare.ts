@@ -66,6 +66,7 @@ export async function prepareEntry(
     toolbox,
     {
       ...start,
+      instance: entry.name,
       clock: io.clock,
       ...(logLevel === undefined ? {} : { logLevel }),
       ...(entry.recordsPayloads ? { journal: "full" as const } : {}),
