@@ -3,9 +3,11 @@
 import { parseArguments } from "../../driver/host/cli/command.ts";
 import { statusCommand } from "../../driver/host/cli/status_command.ts";
 import type { CliIo } from "../../driver/host/cli/command.ts";
+import { BundleShelf } from "../../driver/host/crash/bundle_shelf.ts";
 import { listen } from "../../driver/host/http/server.ts";
 import type { DriverFrame } from "../../driver/host/wire.ts";
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertStringIncludes,
@@ -53,8 +55,10 @@ async function status(bench: HttpBench, ...flags: string[]): Promise<Told> {
   }
 }
 
-async function running(): Promise<HttpBench> {
-  const bench = new HttpBench();
+async function running(
+  options: ConstructorParameters<typeof HttpBench>[0] = {},
+): Promise<HttpBench> {
+  const bench = new HttpBench(options);
   await bench.supervisor.start(configure(
     { a: "A" },
     '[drivers.b]\ndriver = "usbtmc"\nrequired = false\n' +
@@ -123,4 +127,25 @@ Deno.test("status counts failures, shows the safe state, and ends with 1 and the
     false,
   ]);
   await bench.stop();
+});
+
+Deno.test("status names the crash bundle of a driver that failed", async () => {
+  const folder = await Deno.makeTempDir();
+  const shelf = new BundleShelf(folder);
+  const clock = { wallMs: () => 0 };
+  const crashes = { shelf, clock, versions: {}, system: {} };
+  const bench = await running({ crashes });
+  bench.processes[0]?.process.end(134, "SIGABRT");
+  await bench.pass(500);
+  // A bundle is written beside the loop, and not in virtual time.
+  let out = "";
+  while (!out.includes("Crash bundle")) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    ({ out } = await status(bench));
+  }
+  const [path = ""] = /(?<=^Crash bundle of a: ).*$/m.exec(out) ?? [];
+  assert(path.startsWith(`${folder}/a/`), out);
+  assert((await Deno.stat(path)).isFile);
+  await bench.stop();
+  await Deno.remove(folder, { recursive: true });
 });

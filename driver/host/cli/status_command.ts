@@ -18,7 +18,8 @@ export const statusCommand: Command = {
     "Ends with 1, and says why, when a required driver is not ready or " +
     "the supervisor's log cannot be written; with 69 when no supervisor " +
     "answers. RESTARTS counts processes that failed, HEARD is the age of the " +
-    "last heartbeat, REPORTS and BYTES are what moves now.",
+    "last heartbeat, REPORTS and BYTES are what moves now. Below the table " +
+    "stand the crash bundles of drivers whose last process failed.",
   flags: {
     ...SOCKET_FLAG,
     json: { description: "One JSON document" },
@@ -58,6 +59,7 @@ interface Shown {
   readonly "bytes_per_second": number | null;
   readonly dropped: number;
   readonly "safe_state": string | null;
+  readonly "last_exit": { readonly bundle: string | null } | null;
   readonly "exit_counts": Readonly<Record<string, number>>;
 }
 
@@ -69,7 +71,10 @@ async function status(call: CommandCall): Promise<ExitCode> {
   const { body } = await ask(socketOf(call), "/status");
   const answer: Answer = JSON.parse(body);
   if (call.has("json")) io.out(body + "\n");
-  else io.out([...table(answer), ...failures(answer), ""].join("\n"));
+  else {
+    const lines = [...table(answer), ...bundles(answer), ...failures(answer)];
+    io.out([...lines, ""].join("\n"));
+  }
   return answer.ready ? EXIT.done : EXIT.failed;
 }
 
@@ -119,6 +124,15 @@ function rate(perSecond: number | null, unit: string): string {
     ? [perSecond / 1e3, "k"]
     : [perSecond, ""];
   return `${formatNumber(scaled)} ${prefix}${unit}`.trimEnd() + "/s";
+}
+
+/** Where to read what happened to those that failed. */
+function bundles({ drivers }: Answer): string[] {
+  return drivers.flatMap(({ name, last_exit: exit }) =>
+    exit === null || exit.bundle === null
+      ? []
+      : [`Crash bundle of ${name}: ${harmless(exit.bundle, 4_096)}`]
+  );
 }
 
 /** Why it is not ready, so that nobody has to ask `/readyz` as well. */
