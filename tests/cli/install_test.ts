@@ -275,3 +275,18 @@ Deno.test("For a package nothing is run, and everything goes again", async () =>
   const twice = await install([...root, "--uninstall"]);
   assertEquals([twice.code, twice.out], [0, "Nothing is installed\n"]);
 });
+
+Deno.test("With another program the bridge's unit cannot be written, and that is said", async () => {
+  using bench = new InstallBench();
+  const path = "/etc/driverspace/driverspace.toml";
+  bench.write(path, `${CONFIG}[mqtt]\nbroker = "mqtt://192.0.2.7"\n`);
+  const { out } = await install([], { machine: bench.root });
+  assert(bench.read("/etc/systemd/system/driverspace.service") !== undefined);
+  const unit = "/etc/systemd/system/driverspace-mqtt.service";
+  assertEquals(bench.read(unit), undefined, out);
+  const { err } = await install([], { machine: bench.root });
+  assertStringIncludes(
+    err,
+    `${path} has a table [mqtt]: with --program no unit of the bridge is`,
+  );
+});

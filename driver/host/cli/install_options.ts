@@ -19,6 +19,7 @@ import {
   parseConfiguration,
   type SupervisorConfiguration,
 } from "../supervisor/configuration.ts";
+import { bridgeService } from "./bridge_service.ts";
 import type { CommandCall } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { connectedDevices } from "./list_command.ts";
@@ -59,8 +60,16 @@ export async function planInstall(
     : rulesOf(configuration);
   const isEmpty = configuration === undefined && (sample ?? []).length === 0;
   if (isEmpty && call.has("start")) throw nothingToStart(path);
+  const hasOwnProgram = call.value("program") === undefined;
+  const bridge = hasOwnProgram
+    ? await bridgeService(path, configuration)
+    : undefined;
+  checkVisible(bridge?.command ?? []);
   const notes = [
     ...rules.notes,
+    ...(hasOwnProgram || configuration?.mqtt === undefined
+      ? []
+      : [noBridge(path)]),
     ...(configuration === undefined ? [] : outsideNotes(configuration)),
     ...(isEmpty ? [nextStep(path)] : []),
   ];
@@ -74,6 +83,7 @@ export async function planInstall(
       seat: call.has("seat"),
       isEmpty,
       ...(sample === undefined ? {} : { sample }),
+      ...(bridge === undefined ? {} : { bridge }),
     }),
     notes,
   };
@@ -82,6 +92,12 @@ export async function planInstall(
 function nextStep(path: string): string {
   return `Name a driver and its device in ${path}, then install again: that ` +
     "writes the udev rule, and with --start it starts the service";
+}
+
+/** The bridge is a program beside ours, which we can name only where it is ours. */
+function noBridge(path: string): string {
+  return `${path} has a table [mqtt]: with --program no unit of the bridge is ` +
+    `written; driverspace unit ${path} prints it, from where it is installed`;
 }
 
 function nothingToStart(path: string): CliError {

@@ -5,22 +5,17 @@
  */
 
 import {
-  bridgeCommand,
-  fetchCommand,
-  moduleFlags,
-} from "../mqtt/bridge_command.ts";
-import {
   ConfigurationError,
   type SupervisorConfiguration,
 } from "../supervisor/configuration.ts";
 import { readConfiguration } from "../supervisor/read_configuration.ts";
 import { mqttUnit } from "../systemd/mqtt_unit.ts";
 import { systemdUnit, type UnitFile } from "../systemd/unit.ts";
+import { bridgeService } from "./bridge_service.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
 import { hiddenFromService, ownProgram } from "./own_program.ts";
 import { serviceCommand } from "./service_command.ts";
-import { SERVICE_SOCKET } from "./supervisor_access.ts";
 
 /** The command. */
 export const unitCommand: Command = {
@@ -109,22 +104,13 @@ async function bridgeUnits(
     readonly configuration: SupervisorConfiguration | undefined;
   },
 ): Promise<ShownUnit[]> {
-  const settings = configuration?.mqtt;
-  if (settings === undefined) return [];
-  const flags = await moduleFlags();
-  const command = bridgeCommand({
-    settings,
-    socket: configuration?.server.socket ?? SERVICE_SOCKET,
-    configuration: path,
-    moduleFlags: flags,
-  });
+  const service = await bridgeService(path, configuration);
+  if (service === undefined) return [];
   const file = mqttUnit({
-    command,
-    fetch: fetchCommand(flags),
-    host: settings.host,
+    ...service,
     ...(user === undefined ? {} : { user }),
   });
-  return [{ file, hidden: hiddenFromService(command) }];
+  return [{ file, hidden: hiddenFromService(service.command) }];
 }
 
 /** @throws {CliError} When the configuration is there and cannot be used. */

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { systemdUnit } from "../systemd/unit.ts";
+import { mqttUnit, type MqttUnitOptions } from "../systemd/mqtt_unit.ts";
+import { systemdUnit, type UnitFile } from "../systemd/unit.ts";
 import { udevRule } from "../udev.ts";
 import { sampleConfiguration, type SampleDevice } from "./sample.ts";
 
@@ -68,6 +69,8 @@ export interface InstallOptions {
   readonly user: string;
   /** Also for whoever sits at the machine. */
   readonly seat?: boolean;
+  /** The bridge to an MQTT broker; absent: none is wanted. */
+  readonly bridge?: Omit<MqttUnitOptions, "user">;
 }
 
 /** Name of the service and of its files. */
@@ -84,6 +87,8 @@ export function installPlan(options: InstallOptions): InstallPlan {
   const { program, configuration, user } = options;
   const { service = [...program, "serve", configuration] } = options;
   const unit = systemdUnit({ command: service, user });
+  const bridge = options.bridge && mqttUnit({ ...options.bridge, user });
+  const units = [unit, ...(bridge === undefined ? [] : [bridge])];
   const rules = ruleFiles(options);
   const sysusers = `/etc/sysusers.d/${SERVICE}.conf`;
   const tmpfiles = `/etc/tmpfiles.d/${SERVICE}.conf`;
@@ -92,15 +97,21 @@ export function installPlan(options: InstallOptions): InstallPlan {
     file(tmpfiles, foldersText(user), "its folders"),
     ...rules,
     file(unit.path, unit.text, "the service"),
+    ...(bridge === undefined
+      ? []
+      : [file(bridge.path, bridge.text, "its bridge to the MQTT broker")]),
     ...sampleFiles(options),
   ];
   const reloadUdev = rules.length === 0 ? [] : RELOAD_UDEV;
-  const prepare = command(
+  const prepare = asService(
     "fetch and bundle what the first start needs: the service has no network",
-    ...["runuser", "-u", user, "--", "env", `HOME=/var/lib/${SERVICE}`],
-    ...unit.environment,
-    ...program,
-    ...["serve", configuration, "--prepare"],
+    { user, environment: unit.environment },
+    [...program, "serve", configuration, "--prepare"],
+  );
+  const fetch = options.bridge && asService(
+    "fetch the bridge's modules: it reaches its broker and nothing else",
+    { user, environment: bridge?.environment ?? [] },
+    options.bridge.fetch,
   );
   return {
     files,
@@ -111,11 +122,12 @@ export function installPlan(options: InstallOptions): InstallPlan {
       ...reloadUdev,
       RELOAD_SYSTEMD,
       ...(options.isEmpty ? [] : [prepare]),
+      ...(fetch === undefined ? [] : [fetch]),
     ],
     isEmpty: options.isEmpty,
     start: command(
       "start it, now and at every boot",
-      ...["systemctl", "enable", "--now", `${SERVICE}.service`],
+      ...["systemctl", "enable", "--now", ...units.map(nameOf)],
     ),
   };
 }
@@ -127,12 +139,14 @@ export function removalCommands(
   readonly before: readonly PlannedCommand[];
   readonly after: readonly PlannedCommand[];
 } {
-  const hasUnit = paths.some((path) => path.endsWith(".service"));
+  const units = paths.filter((path) => path.endsWith(".service"));
+  const hasUnit = units.length > 0;
   const hasRule = paths.some((path) => path.endsWith(".rules"));
-  // First, while systemd still knows the unit.
+  // First, while systemd still knows the units.
   const stop = command(
     "stop it, now and for good",
-    ...["systemctl", "disable", "--now", `${SERVICE}.service`],
+    ...["systemctl", "disable", "--now"],
+    ...units.map((path) => nameOf({ path })),
   );
   return {
     before: hasUnit ? [stop] : [],
@@ -173,6 +187,25 @@ function file(path: string, text: string, why: string): PlannedFile {
 
 function command(why: string, ...line: string[]): PlannedCommand {
   return { line, why };
+}
+
+/** A command as the service will run, before it is there. */
+function asService(
+  why: string,
+  who: Pick<UnitFile, "environment"> & { readonly user: string },
+  line: readonly string[],
+): PlannedCommand {
+  return command(
+    why,
+    ...["runuser", "-u", who.user, "--", "env", `HOME=/var/lib/${SERVICE}`],
+    ...who.environment,
+    ...line,
+  );
+}
+
+/** Name of a unit, by its file. */
+function nameOf({ path }: { readonly path: string }): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** sysusers.d(5): a user with a group of its own, without a shell. */

@@ -19,6 +19,8 @@ export interface ConfigurationDiff {
   readonly unchanged: readonly string[];
   /** What takes effect only with a new supervisor. */
   readonly needsRestart: readonly RestartPart[];
+  /** The bridge to a broker has another table now. It is a process of its own and must be told. */
+  readonly isBridgeStale: boolean;
 }
 
 /** A part of a configuration that a supervisor takes once. */
@@ -50,6 +52,7 @@ export function diffConfigurations(
     ),
     unchanged: entries.filter(isSame).map(({ name }) => name),
     needsRestart,
+    isBridgeStale: canonical(before.mqtt) !== canonical(after.mqtt),
   };
 }
 

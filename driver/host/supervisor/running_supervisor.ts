@@ -201,6 +201,7 @@ async function reload(parts: ServiceParts): Promise<string> {
       names("removed", diff.removed),
       names("untouched", diff.unchanged),
       names("only with a new supervisor", diff.needsRestart),
+      names("only with a new bridge", diff.isBridgeStale ? ["mqtt"] : []),
     ].join("").replace(/;$/, "");
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;

@@ -282,6 +282,7 @@ export class Supervisor {
       removed: diff.removed,
       unchanged: diff.unchanged,
       "needs_restart": diff.needsRestart,
+      "bridge_stale": diff.isBridgeStale,
     };
     events.publish("supervisor.reloaded", data);
     log.record("info", "supervisor.reloaded", "Configuration reloaded", data);

@@ -42,6 +42,32 @@ Deno.test("Without devices udev is left alone, and an empty configuration is not
   assert(!text.includes("--prepare"), text);
 });
 
+Deno.test("With a bridge its unit is written, its modules are fetched as its user, and both start together", () => {
+  const bridge = {
+    command: ["/usr/bin/deno", "run", "bridge.ts"],
+    fetch: ["/usr/bin/deno", "cache", "bridge.ts"],
+    host: "192.0.2.7",
+  };
+  const { files, commands, start } = plan({ devices: [], user: "lab", bridge });
+  const unit = files.find(({ path }) => path.endsWith("-mqtt.service"));
+  assertEquals(unit?.path, "/etc/systemd/system/driverspace-mqtt.service");
+  assertStringIncludes(unit?.text ?? "", "User=lab\n");
+  assertStringIncludes(unit?.text ?? "", "IPAddressAllow=192.0.2.7\n");
+  const lines = commands.map(({ line }) => line.join(" "));
+  assertStringIncludes(lines.at(-1) ?? "", "runuser -u lab -- env HOME=");
+  assertStringIncludes(
+    lines.at(-1) ?? "",
+    "DENO_DIR=/var/cache/driverspace/deno",
+  );
+  assert(lines.at(-1)?.endsWith(" /usr/bin/deno cache bridge.ts"));
+  const both = ["driverspace.service", "driverspace-mqtt.service"];
+  assertEquals(start.line, ["systemctl", "enable", "--now", ...both]);
+  const { before } = removalCommands(files.map(({ path }) => path));
+  assertEquals(before.map(({ line }) => line), [
+    ["systemctl", "disable", "--now", ...both],
+  ]);
+});
+
 Deno.test("A removal stops the service first and reloads what read the files", () => {
   const of = (...paths: string[]) => {
     const { before, after } = removalCommands(paths);

@@ -160,7 +160,7 @@ Deno.test("A reload touches only what changed", () => {
   assertEquals(diff.changed.map(({ name }) => name), ["dmm"]);
   assertEquals(diff.removed, ["scope"]);
   assertEquals(diff.unchanged, []);
-  assertEquals(diff.needsRestart, ["server"]);
+  assertEquals([diff.needsRestart, diff.isBridgeStale], [["server"], false]);
 
   const reordered = parseConfiguration(
     SOUND.replace(

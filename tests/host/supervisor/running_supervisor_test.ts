@@ -108,6 +108,11 @@ Deno.test("A service runs its drivers, reloads, and leaves nothing behind but lo
   place.configure(TWO);
   assertEquals(await service.reload(), "Reloaded: added b; untouched a");
   await until(place, ["a ready", "b ready"]);
+  place.configure(`${TWO}\n[mqtt]\nbroker = "mqtt://192.0.2.7"\n`);
+  assertEquals(
+    await service.reload(),
+    "Reloaded: untouched a, b; only with a new bridge mqtt",
+  );
   place.configure("[drivers");
   assertStringIncludes(await service.reload(), "nothing changed");
   await until(place, ["a ready", "b ready"]);
