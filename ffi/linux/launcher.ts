@@ -67,6 +67,15 @@ export interface LaunchExperiment {
   readonly omitPaths?: readonly string[];
   /** The Landlock version to take the kernel for; 0: it has none. */
   readonly pretendAbi?: number;
+  /** Loaded into the driver before all else, and what it reads from the environment. */
+  readonly preload?: Preload;
+}
+
+/** A library that plays the kernel inside the driver: for measurements. */
+export interface Preload {
+  readonly path: string;
+  /** `NAME=value`. */
+  readonly environment: readonly string[];
 }
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -151,8 +160,17 @@ function prepare(libc: Libc, what: Launch): Prepared {
       : filterProgram(libc, what, executable),
     executable,
     command: libc.stringArray(command),
-    environment: libc.stringArray(driverEnvironment(policy)),
+    environment: libc.stringArray([
+      ...driverEnvironment(policy),
+      ...preloadEnvironment(experiment),
+    ]),
   };
+}
+
+function preloadEnvironment({ preload }: LaunchExperiment): readonly string[] {
+  return preload === undefined
+    ? []
+    : [`LD_PRELOAD=${preload.path}`, ...preload.environment];
 }
 
 function checkedAbi(
@@ -182,6 +200,10 @@ function pathRuleset(libc: Libc, what: Launch, abi: number): number {
   const omitted = new Set(experiment.omitPaths);
   const rules: PathRule[] = pathGrants(policy, { denoPath, architecture })
     .filter(({ path }) => !omitted.has(path));
+  if (experiment.preload !== undefined) {
+    const { path } = experiment.preload;
+    rules.push({ path, access: "read", optional: false });
+  }
   try {
     return createRuleset(libc, rules, { abi });
   } catch (error) {

@@ -36,7 +36,8 @@ function bulk(endpoint: number, bytes: number, count: number): Case[] {
     endpoint,
     bytes,
     depth,
-    count,
+    // The slowest of them would take most of the time otherwise.
+    count: count / Math.max(1, 4 / depth),
     latency: false,
   }));
 }
@@ -53,9 +54,14 @@ function asUsbfs(bytes: number, depth: number): Case[] {
   }];
 }
 
+/** Whether it is one of the cases with usbfs's system calls. */
+export function isAsUsbfs({ model: [mode] }: Case): boolean {
+  return mode === AS_USBFS[0];
+}
+
 /** Whether the device takes its time, whoever asks. */
-export function isTimed({ model: [mode] }: Case): boolean {
-  return mode !== IMMEDIATE[0] && mode !== AS_USBFS[0];
+export function isTimed(c: Case): boolean {
+  return c.model[0] !== IMMEDIATE[0] && !isAsUsbfs(c);
 }
 
 /** `64 B`, `16 KiB`. */
@@ -182,8 +188,8 @@ const within = (c: string, figure: Figure, atMost: number): Target => ({
   atMost,
 });
 
-/** The targets, as agreed for this project. */
-export const TARGETS: readonly Target[] = [
+/** The targets, as agreed for this project: of a program under scoped flags. */
+const OURS: readonly Target[] = [
   faster("bulk in 64 B depth 32", 0.80),
   faster("bulk in 16 KiB depth 32", 0.90),
   faster("bulk in 256 KiB depth 32", 0.90),
@@ -205,4 +211,11 @@ export const TARGETS: readonly Target[] = [
     peer: "driverspace, fresh buffers",
     against: "npm usb 2",
   }),
+];
+
+/** Every target. A driver process in the sandbox has to meet the same. */
+export const TARGETS: readonly Target[] = [
+  ...OURS,
+  ...OURS.filter(({ peer }) => peer === "driverspace")
+    .map((target) => ({ ...target, peer: "driverspace, sandboxed" })),
 ];

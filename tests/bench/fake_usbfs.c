@@ -13,13 +13,17 @@
  * With FAKE_USBFS_TRAP=1 a seccomp filter traps raw system calls instead (nusb,
  * in npm usb 3). That costs a signal per call: compare only runs of one mode.
  *
+ * With FAKE_USBFS_DESCRIPTOR=N the node is open from the start, as descriptor N:
+ * what a launcher hands to a driver that may open nothing.
+ *
  * Device model, set by vendor OUT request 1 with three u64 (mode, a, b), which
  * also starts every endpoint's sequence at 0:
  *   0  an URB completes inside SUBMITURB
  *   1  each URB completes a ns after its submission
  *   2  a bus: each URB occupies it for a + b ns per KiB
  *   3  at most one URB per tick of a ns (an interrupt endpoint)
- *   4  as 0, and SUBMITURB and REAPURB take a system call each, as usbfs's do
+ *   4  as 0, and SUBMITURB and REAPURB ask the kernel each, as usbfs's do: the
+ *      same ioctl on our eventfd, which it refuses. A seccomp filter sees it.
  * Vendor IN request 2 gives u64: CPU ns of the helper thread, URBs completed.
  * IN data: u32 sequence of the endpoint, u32 0, u64 CLOCK_MONOTONIC ns of the
  * completion, then a pattern.
@@ -306,7 +310,11 @@ static int usbfs_ioctl(int fd, unsigned long request, void *argument) {
     return -1;
   }
   int is_transfer = (request & 0xff) == 10 || (request & 0xff) == 13;
-  if (mode == AS_USBFS && is_transfer) syscall(SYS_getppid);
+  /* Under the trap another ioctl would come back here. */
+  if (mode == AS_USBFS && is_transfer) {
+    if (is_trapping) syscall(SYS_getppid);
+    else syscall(SYS_ioctl, fd, request, argument);
+  }
   switch (request & 0xff) {
     case 10: return submit(d, argument);
     case 11: return discard(d, argument);
@@ -335,9 +343,11 @@ static int usbfs_ioctl(int fd, unsigned long request, void *argument) {
   return -1;
 }
 
-static int open_node(void) {
-  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+static int open_node(int lowest) {
+  int first = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  int fd = lowest ? fcntl(first, F_DUPFD_CLOEXEC, lowest) : first;
   uint64_t full = COUNTER_FULL;
+  if (fd != first) syscall(SYS_close, first);
   if (fd < 0 || fd >= MAX_FDS) return -1;
   syscall(SYS_write, fd, &full, 8);
   if (!source) {
@@ -359,7 +369,7 @@ static int open_node(void) {
 /* ---- libc's functions, in front of libc's ---------------------------------- */
 
 static int open_any(int at, const char *path, int flags, mode_t m) {
-  if (path && !strcmp(path, NODE)) return open_node();
+  if (path && !strcmp(path, NODE)) return open_node(0);
   return syscall(SYS_openat, at, path, flags, m, 0, OUR_OPEN_MARK);
 }
 
@@ -524,9 +534,17 @@ static void install_trap(void) {
     perror("fake_usbfs: seccomp");
 }
 
-__attribute__((constructor)) static void start(void) {
+__attribute__((constructor)) static void start_trapping(void) {
   const char *wanted = getenv("FAKE_USBFS_TRAP");
   is_trapping = wanted && *wanted == '1';
   if (is_trapping) install_trap();
 }
 #endif
+
+__attribute__((constructor)) static void take_descriptor(void) {
+  const char *wanted = getenv("FAKE_USBFS_DESCRIPTOR");
+  int number = wanted ? atoi(wanted) : 0;
+  if (number <= 0) return;
+  syscall(SYS_close, number);
+  if (open_node(number) != number) _exit(70);
+}

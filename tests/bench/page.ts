@@ -1,7 +1,7 @@
 /** docs/performance.md and its plots, from the bench's data alone. */
 
 import { CASES, sizeName } from "./cases.ts";
-import { run } from "./peers.ts";
+import { run, SANDBOXED } from "./peers.ts";
 import { type Plot, type Series, svg } from "./plots.ts";
 import type { ProductFigures } from "./product.ts";
 import { productLines, type ProductVerdict } from "./product_run.ts";
@@ -77,8 +77,13 @@ function find(
   return data.measured.find((s) => s.peer === peer && s.caseName === caseName);
 }
 
+/** The sandboxed one does not do every case, and its lines would lie on ours. */
+function drawnPeersOf(data: BenchData): string[] {
+  return peersOf(data).filter((peer) => peer !== SANDBOXED);
+}
+
 function throughput(data: BenchData, cases: readonly string[]): Series[] {
-  return peersOf(data).map((peer) => ({
+  return drawnPeersOf(data).map((peer) => ({
     name: peer,
     values: cases.map((name) => find(data, peer, name)?.transfersPerSecond),
   }));
@@ -90,7 +95,7 @@ function latencies(data: BenchData): Series[] {
     "interrupts each 125 µs",
     "interrupts each 1 ms (parked)",
   ].map((name) => (peer: string) => find(data, peer, name));
-  return peersOf(data).map((peer) => ({
+  return drawnPeersOf(data).map((peer) => ({
     name: peer,
     values: [
       trip?.(peer)?.p50Microseconds,
@@ -137,7 +142,15 @@ content makes its row void. Our own client runs under the flags a driver has,
 \`--allow-ffi\` for libusb's path and one device node. Each case is run twice
 and counted once: compilers and caches warm up on the first. What is made before
 the first transfer, memory above all, is made before the clock starts, in C and
-here.
+here. What is not compiled while it runs warms up on a part of the work.
+
+"driverspace, sandboxed" is the same client started as a driver process is: by the
+launcher, behind Landlock and the filter, with the device as a descriptor, stage 2
+entered and verified before the first case, the runtime's permissions revoked. Two
+things differ from a driver process: this usbfs is preloaded into it, for which it
+may read one file more, and takes the place of the descriptor that the launcher
+opened. In the cases with usbfs's system calls the filter sees each submit and reap
+as it would see them with a device. It does the cases that targets are about.
 
 The floor is a program in this language that makes the same native calls under
 the same flags, and does nothing else: it never lets the event loop have a turn

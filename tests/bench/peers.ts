@@ -5,11 +5,18 @@ export interface Peer {
   readonly name: string;
   /** Part of C's transfers it is given, so that rounds take similar times. */
   readonly share: number;
+  /**
+   * Part of its transfers that come first and are not counted. All for those that
+   * compile while they run; the others only have caches to warm.
+   */
+  readonly warmUp?: number;
   /** Runs under the trap of `fake_usbfs.c`, and is compared with C under the trap. */
   readonly isTrapped?: boolean;
   /** The deepest queue it can keep. */
   readonly depthMax?: number;
   readonly isochronous: boolean;
+  /** Does only the cases that targets are about, and those with usbfs's system calls. */
+  readonly targetsOnly?: boolean;
   /** Makes it ready; gives the command, or why it is absent. */
   readonly prepare: (
     folder: string,
@@ -88,9 +95,11 @@ function npm(version: string, design: string): Peer["prepare"] {
   };
 }
 
+/** Where the fake device's node is looked for. */
+const NODE = "/dev/bus/usb/001/002";
+
 /** A script of ours under the flags a driver has: libusb by its path, one node. */
 export function scopedDeno(library: string, script: string): string[] {
-  const node = "/dev/bus/usb/001/002";
   return [
     Deno.execPath(),
     "run",
@@ -98,8 +107,8 @@ export function scopedDeno(library: string, script: string): string[] {
     "--no-prompt",
     "--no-check",
     `--allow-ffi=${library}`,
-    `--allow-read=${node}`,
-    `--allow-write=${node}`,
+    `--allow-read=${NODE}`,
+    `--allow-write=${NODE}`,
     `${here}${script}`,
   ];
 }
@@ -115,6 +124,24 @@ function ours(design: string): Peer["prepare"] {
   };
 }
 
+/** The zero-latency usbfs, compiled. */
+export function fakeLibrary(folder: string): string {
+  return `${folder}/fake_usbfs.so`;
+}
+
+/** Our own client behind the launcher, Landlock, the filter and stage 2. */
+export const SANDBOXED = "driverspace, sandboxed";
+
+async function sandboxed(folder: string): ReturnType<Peer["prepare"]> {
+  const { findLibrary } = await import("./client_support.ts");
+  const { confinedCommand } = await import("./confined.ts");
+  const library = findLibrary();
+  if (library === undefined) return { absent: "libusb-1.0 is not installed" };
+  const fake = fakeLibrary(folder);
+  const places = { library, fake, folder, nodePath: NODE };
+  return { command: await confinedCommand(places, "input") };
+}
+
 /** What our own client costs at least: the native calls alone. */
 export const FLOOR = "floor: native calls";
 
@@ -126,10 +153,26 @@ async function floor(): ReturnType<Peer["prepare"]> {
     : { command: [...scopedDeno(library, "floor.ts"), library] };
 }
 
+/** Nothing of it is compiled while it runs. */
+const COMPILED = 0.05;
+
 /** Everyone, C first: it is in every round. */
 export const PEERS: readonly Peer[] = [
-  { name: "C", share: 1, isochronous: true, prepare: compileC },
+  {
+    name: "C",
+    share: 1,
+    warmUp: COMPILED,
+    isochronous: true,
+    prepare: compileC,
+  },
   { name: "driverspace", share: 1, isochronous: true, prepare: ours("input") },
+  {
+    name: SANDBOXED,
+    share: 1,
+    isochronous: true,
+    targetsOnly: true,
+    prepare: sandboxed,
+  },
   {
     name: "driverspace, fresh buffers",
     share: 0.3,
@@ -152,12 +195,14 @@ export const PEERS: readonly Peer[] = [
   {
     name: "python-libusb1",
     share: 0.15,
+    warmUp: COMPILED,
     isochronous: true,
     prepare: python("usb1", "client_libusb1.py"),
   },
   {
     name: "pyusb",
     share: 0.1,
+    warmUp: COMPILED,
     depthMax: 1,
     isochronous: false,
     prepare: python("usb.core", "client_pyusb.py"),
@@ -165,6 +210,7 @@ export const PEERS: readonly Peer[] = [
   {
     name: "C, trapped",
     share: 0.2,
+    warmUp: COMPILED,
     isTrapped: true,
     isochronous: true,
     prepare: compileC,

@@ -118,7 +118,7 @@ export function verdicts(rows: readonly Row[]): Verdict[] {
     const value = ratio(rows, { ...target, caseName: target.case });
     const isMet = value >= (target.atLeast ?? -Infinity) &&
       value <= (target.atMost ?? Infinity);
-    const floor = target.peer === "driverspace" &&
+    const floor = target.peer.startsWith("driverspace") &&
         target.figure === "throughput" && target.against === "C"
       ? ratio(rows, { ...target, peer: FLOOR, caseName: target.case })
       : NaN;

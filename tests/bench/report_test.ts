@@ -4,7 +4,7 @@ import { svg } from "./plots.ts";
 import { productVerdicts } from "./product_run.ts";
 import type { ProductFigures } from "./product.ts";
 import { median, ratio, verdicts } from "./report.ts";
-import type { Row } from "./rounds.ts";
+import { roundsIn, type Row } from "./rounds.ts";
 
 const CASE = "bulk in 64 B depth 32";
 
@@ -53,6 +53,11 @@ Deno.test("Ratio leaves out rounds that one of both missed", () => {
     row("driverspace", 2, 125),
   ];
   assertEquals(ratio(rows, OURS), 0.8);
+});
+
+Deno.test("Rounds that were made are counted, not those that were asked for", () => {
+  assertEquals(roundsIn([]), 0);
+  assertEquals(roundsIn([row("C", 0, 1), row("C", 2, 1)]), 3);
 });
 
 Deno.test("Target that nobody measured is not met", () => {

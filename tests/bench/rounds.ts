@@ -8,8 +8,10 @@ import {
   type Case,
   caseLine,
   CASES,
+  isAsUsbfs,
   isTimed,
   type Measurement,
+  TARGETS,
 } from "./cases.ts";
 import type { Peer } from "./peers.ts";
 
@@ -28,13 +30,21 @@ export interface Row {
 
 /** How to run the rounds. */
 export interface RoundOptions {
+  /** At most; fewer when the next would not fit into the time. */
   readonly rounds: number;
+  /** For all rounds together; the first is made in any case. */
+  readonly secondsMax: number;
   /** All shares are multiplied by it: `--quick` takes less. */
   readonly effort: number;
   /** The compiled `fake_usbfs.so`. */
   readonly library: string;
   readonly random: () => number;
   readonly say: (text: string) => void;
+}
+
+/** How many rounds there were: the last number of them. */
+export function roundsIn(rows: readonly Row[]): number {
+  return rows.reduce((most, { round }) => Math.max(most, round + 1), 0);
 }
 
 /** A hung peer is ended after this long; the others go on. */
@@ -45,8 +55,13 @@ const withFake = new URL("./with_fake.sh", import.meta.url).pathname;
 export function casesOf(peer: Peer): readonly Case[] {
   return CASES.filter((c) =>
     c.depth <= (peer.depthMax ?? Infinity) &&
-    (peer.isochronous || !c.name.startsWith("isochronous"))
+    (peer.isochronous || !c.name.startsWith("isochronous")) &&
+    (peer.targetsOnly !== true || isPromised(c))
   );
+}
+
+function isPromised(c: Case): boolean {
+  return isAsUsbfs(c) || TARGETS.some((target) => target.case === c.name);
 }
 
 /** Runs all rounds. A peer that fails in a round is named and misses that round. */
@@ -55,6 +70,7 @@ export async function runRounds(
   options: RoundOptions,
 ): Promise<Row[]> {
   const rows: Row[] = [];
+  const startMs = performance.now();
   for (let round = 0; round < options.rounds; round++) {
     for (const peer of shuffled(peers, options.random)) {
       const measured = await runPeer(peer, options);
@@ -68,7 +84,14 @@ export async function runRounds(
         rows.push({ round, peer: peer.name, caseName: c.name, measurement });
       });
     }
-    options.say(`  round ${round + 1} of ${options.rounds} done`);
+    const done = round + 1;
+    const seconds = (performance.now() - startMs) / 1000;
+    options.say(
+      `  round ${done} of ${options.rounds} done, ${seconds.toFixed(0)} s`,
+    );
+    if (seconds + seconds / done <= options.secondsMax) continue;
+    if (done < options.rounds) options.say("  no time for another round");
+    break;
   }
   return rows;
 }
@@ -82,7 +105,7 @@ async function runPeer(
   // They need their number of runs, however short the round; where the device
   // takes its time, a long warm-up would take it, too.
   const lines = cases.flatMap((c) => [
-    caseLine(c, isTimed(c) ? 0 : peer.share),
+    caseLine(c, isTimed(c) ? 0 : peer.share * (peer.warmUp ?? 1)),
     caseLine(c, peer.share * options.effort),
   ]);
   const child = new Deno.Command(withFake, {

@@ -7,16 +7,16 @@ if [ -z "${FAKE_USBFS_NAMESPACE:-}" ]; then
 fi
 library=$1
 shift
-# A private /dev: an ordinary file stands where the node is looked for.
+# A private /dev with what programs need: an ordinary file stands where the node
+# is looked for.
 scratch=$(mktemp -d)
 mount -t tmpfs none "$scratch"
-for entry in /dev/*; do
-  name=$(basename "$entry")
-  [ "$name" = bus ] && continue
-  if [ -L "$entry" ]; then cp -P "$entry" "$scratch/$name"
-  elif [ -d "$entry" ]; then mkdir "$scratch/$name" && mount --rbind "$entry" "$scratch/$name"
-  else : >"$scratch/$name" && mount --bind "$entry" "$scratch/$name"; fi
+for entry in null zero full random urandom tty; do
+  [ -e "/dev/$entry" ] || continue
+  : >"$scratch/$entry" && mount --bind "/dev/$entry" "$scratch/$entry"
 done
+mkdir "$scratch/shm"
+ln -s /proc/self/fd "$scratch/fd"
 mkdir -p "$scratch/bus/usb/001"
 : >"$scratch/bus/usb/001/002"
 mount --rbind "$scratch" /dev

@@ -58,6 +58,7 @@ export type Program =
   | "preload_driver"
   | "probe"
   | "tools_driver"
+  | "client_confined"
   | "canary";
 
 /** Bundles are kept between runs, by content, where caches are kept. */
@@ -67,11 +68,15 @@ export function cacheFolder(): string {
   return `${caches}/driverspace/test-bundles`;
 }
 
+/** Programs that stand elsewhere. */
+const ELSEWHERE: ReadonlyMap<Program, string> = new Map([
+  ["launcher", "../../ffi/linux/launcher_main.ts"],
+  ["client_confined", "../bench/client_confined.ts"],
+]);
+
 /** The path of a program's bundle. */
 export async function bundleOf(program: Program): Promise<string> {
-  const module = program === "launcher"
-    ? "../../ffi/linux/launcher_main.ts"
-    : `./${program}.ts`;
+  const module = ELSEWHERE.get(program) ?? `./${program}.ts`;
   const { href } = new URL(module, import.meta.url);
   const options = { cacheFolder: cacheFolder() };
   return (await bundleModule(href, options)).path;
