@@ -77,7 +77,10 @@ Deno.test("An unknown flag is an error with a suggestion and the usage", async (
 Deno.test("A surplus argument, a missing one, a flag without value and one given twice are errors", async () => {
   const wrong: readonly [args: string[], text: string][] = [
     [["list", "all"], 'takes no argument "all"'],
-    [["udev"], "needs more arguments"],
+    [["udev"], "Command udev needs VID:PID"],
+    [["call"], "Command call needs DRIVER and COMMAND"],
+    [["call", "usbtmc"], "Command call needs COMMAND"],
+    [["simulate"], "Command simulate needs DEVICE"],
     [["udev", "0957:1755", "--group"], "--group needs a value: NAME"],
     [
       ["udev", "0957:1755", "--group", "a", "--group", "b"],

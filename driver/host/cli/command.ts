@@ -26,7 +26,7 @@ export interface FlagSpec {
 export interface Command {
   readonly name: string;
   readonly summary: string;
-  /** What comes behind `driverspace NAME` on the usage line. */
+  /** What comes behind `driverspace NAME` on the usage line, arguments that must be given first. */
   readonly usage: string;
   /** Further paragraphs of its help. */
   readonly details?: string;
@@ -173,7 +173,13 @@ function checkPositionals(
 ): void {
   const [atLeast, atMost] = command.positionals;
   if (positionals.length < atLeast) {
-    throw usageError(command, `Command ${command.name} needs more arguments`);
+    const missing = command.usage.split(" ")
+      .slice(positionals.length, atLeast)
+      .map((word) => word.replace(/\[.*$/, ""));
+    throw usageError(
+      command,
+      `Command ${command.name} needs ${missing.join(" and ")}`,
+    );
   }
   const surplus = positionals[atMost];
   if (surplus !== undefined) {
