@@ -49,6 +49,7 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
     logSink: openLog(config, libc),
     input: readInput(),
     output: writeAll,
+    firstOutput: (bytes) => Deno.stdout.writeSync(bytes),
     pid: Deno.pid,
     open: () =>
       config.mode === "direct"

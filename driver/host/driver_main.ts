@@ -68,6 +68,7 @@ class DriverMain {
     this.#options = options;
     const { config, driver, clock, pid } = options;
     this.#sender = new FrameSender(options.output);
+    this.#sender.writeNow = options.firstOutput;
     this.#log = new Log({
       sink: options.logSink,
       clock,

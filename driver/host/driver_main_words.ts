@@ -34,6 +34,8 @@ export interface DriverMainOptions {
   readonly logSink: LogSink;
   readonly input: AsyncIterable<Uint8Array>;
   readonly output: WriteBytes;
+  /** How the first frames go, before the device is open. What an empty pipe takes may block nobody. */
+  readonly firstOutput?: WriteNow;
   /** This process. */
   readonly pid: number;
   /** @throws {UsbError} When the device cannot be had, or the process is not confined as it must be. */

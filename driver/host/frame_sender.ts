@@ -107,29 +107,40 @@ export class FrameSender {
   #flush(): void {
     this.#isScheduled = false;
     if (this.#isWriting) return;
-    if (this.#waitingBytes > 0 && this.writeNow !== undefined) {
-      const all = this.#takeAll();
-      try {
-        const rest = all.subarray(this.writeNow(all));
-        if (rest.length > 0) this.#waiting.push(rest);
-        this.#waitingBytes = rest.length;
-      } catch {
-        this.#broken();
-      }
+    try {
+      this.#writePromptly();
+    } catch {
+      this.#broken();
     }
     if (this.#waitingBytes > 0) void this.#drain();
     else this.#becameIdle();
   }
 
+  /**
+   * Once the pipe took what it could not take at once, the rest goes promptly
+   * again: otherwise a steady stream would be slow for ever.
+   */
   async #drain(): Promise<void> {
     this.#isWriting = true;
     try {
-      while (this.#waiting.length > 0) await this.#write(this.#takeAll());
+      while (this.#waiting.length > 0) {
+        await this.#write(this.#takeAll());
+        this.#writePromptly();
+      }
     } catch {
       this.#broken();
     }
     this.#isWriting = false;
     this.#becameIdle();
+  }
+
+  /** @throws {Error} When the other end is gone. */
+  #writePromptly(): void {
+    if (this.#waitingBytes === 0 || this.writeNow === undefined) return;
+    const all = this.#takeAll();
+    const rest = all.subarray(this.writeNow(all));
+    if (rest.length > 0) this.#waiting.push(rest);
+    this.#waitingBytes = rest.length;
   }
 
   #broken(): void {

@@ -82,6 +82,21 @@ Deno.test("What a full pipe does not take now follows in order, torn nowhere", a
   assertEquals(pipe.lines, [1, 2]);
 });
 
+Deno.test("When the pipe took what was in its way, the next frame is out before the next line of code again", async () => {
+  const pipe = new Pipe();
+  const sender = new FrameSender(pipe.write);
+  sender.writeNow = pipe.now;
+  pipe.room = 0;
+  sender.sendNow(event(1));
+  sender.sendNow(event(2));
+  pipe.room = Infinity;
+  pipe.letGo();
+  await sender.flushed();
+  // Nothing lets go of another write: these are prompt.
+  sender.sendNow(event(3));
+  assertEquals(pipe.lines, [1, 2, 3]);
+});
+
 Deno.test("A pipe that broke takes nothing, and is no error of who sends", async () => {
   const pipe = new Pipe();
   const sender = new FrameSender(pipe.write);
