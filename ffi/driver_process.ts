@@ -38,7 +38,7 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
     Deno.exit(code);
   }
   const { config } = start;
-  if (config.mode === "direct") leaveInterruptToHost();
+  leaveInterruptToHost();
   const libc = once(() => Libc.open(config.library));
   const clock = new StartClock();
   const code = await runDriver({
@@ -61,7 +61,11 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
   Deno.exit(code);
 }
 
-/** A terminal sends Ctrl-C to the driver as well; only the host decides what it means. The launcher has done it already. */
+/**
+ * A terminal sends Ctrl-C to the driver as well; only the host decides what it
+ * means. The launcher has it ignored, but the runtime, which ends by it, does
+ * not keep to that.
+ */
 function leaveInterruptToHost(): void {
   Deno.addSignalListener("SIGINT", () => {});
 }

@@ -9,6 +9,7 @@ import { driverspace, Folder, ranUntil, Spawned, testOn } from "./spawned.ts";
 
 interface LogLine {
   readonly event: string;
+  readonly pid: number;
   readonly instance: string;
   readonly run: string;
   readonly seq: number;
@@ -158,6 +159,37 @@ testOn(
   },
 );
 
+for (const transport of ["notify", "preload"] as const) {
+  const way = transport === "notify" ? "sandboxed" : "direct";
+  testOn(
+    transport,
+    `Ctrl-C at a terminal, which the driver gets as well, is the host's affair: ${way}`,
+    async () => {
+      using folder = new Folder();
+      const log = `${folder.path}/a.log`;
+      await using run = new Spawned([
+        ...["run", "usbtmc", "--virtual", "multimeter", "--log", log],
+        ...(transport === "preload" ? ["--direct"] : []),
+      ]);
+      await run.printed(/reading/);
+      const ready = checkedLog(log).find(({ event }) =>
+        event === "driver.ready"
+      );
+      assert(ready !== undefined && ready.pid > 1);
+      Deno.kill(ready.pid, "SIGINT");
+      const seen = run.text.length;
+      await run.printed(new RegExp(`^[^]{${seen},}reading[^]*reading`));
+      run.signal("SIGINT");
+      const { code, out } = await run.result();
+      assertEquals(code, 0, out);
+      const ends = checkedLog(log).filter(({ event }) =>
+        event === "driver.ended"
+      );
+      assertEquals(ends.map(({ class: exitClass }) => exitClass), ["clean"]);
+    },
+  );
+}
+
 testOn(
   "preload",
   "A second Ctrl-C kills a driver that does not stop, and ends with 130",
@@ -170,6 +202,8 @@ testOn(
     await run.printed(/ready/);
     run.signal("SIGINT");
     await run.printed(/Stopping/);
+    // As long as a person has to wait, at least; then it insists.
+    await new Promise((resolve) => setTimeout(resolve, 400));
     run.signal("SIGINT");
     assertEquals((await run.result()).code, 130);
   },

@@ -18,6 +18,7 @@ import {
   exitCodeOfUsbError,
   isUsbErrorCode,
 } from "./exit_codes.ts";
+import { Interrupts } from "./interrupts.ts";
 import { openRunLog, type RunLog } from "./run_log.ts";
 import { RunCrashes } from "./run_crashes.ts";
 import { type RunOutput, runOutput, tellFailure } from "./run_output.ts";
@@ -121,7 +122,9 @@ async function follow(call: CommandCall): Promise<ExitCode> {
   const timer = forMs === undefined
     ? undefined
     : io.clock.setTimer(forMs, () => runner.stop("The time is over"));
-  const ignoreSignals = io.onInterrupt(interrupt(runner, output));
+  const ignoreSignals = io.onInterrupt(
+    interrupt(runner, output, new Interrupts(io.clock)),
+  );
   try {
     const outcome = await runner.run();
     await crashes[Symbol.asyncDispose]();
@@ -190,13 +193,19 @@ function makeRunner(parts: RunnerParts): DriverRunner {
 }
 
 /** First in order, then by force. */
-function interrupt(runner: DriverRunner, output: RunOutput): () => void {
-  let count = 0;
+function interrupt(
+  runner: DriverRunner,
+  output: RunOutput,
+  interrupts: Interrupts,
+): () => void {
   return () => {
-    count++;
-    if (count > 1) return runner.kill();
-    output.say("Stopping: safe state, drain, release. Ctrl-C again kills.");
-    runner.stop("Ctrl-C");
+    switch (interrupts.next()) {
+      case "stop":
+        output.say("Stopping: safe state, drain, release. Ctrl-C again kills.");
+        return runner.stop("Ctrl-C");
+      case "kill":
+        return runner.kill();
+    }
   };
 }
 
