@@ -14,17 +14,8 @@ import { TraceHash } from "./trace_hash.ts";
 /** Events kept: what a crash bundle holds, and enough before it to see the cause. */
 export const JOURNAL_CAPACITY = 256;
 
-/** Every kind of thing that happens. */
-export const JOURNAL_KINDS = [
-  // Of the session.
-  "state",
-  "control",
-  "job",
-  "received",
-  "paused",
-  "input",
-  "answer",
-  // What comes to the driver: the inputs of a replay.
+/** What comes to a driver: the inputs of a replay. */
+export const INPUTS = [
   "start",
   "report",
   "timer",
@@ -37,7 +28,10 @@ export const JOURNAL_KINDS = [
   "abort",
   "now",
   "chance",
-  // What the driver does: what a replay compares.
+] as const;
+
+/** What a driver does: what a replay compares. */
+export const EFFECTS = [
   "call",
   "emit",
   "log",
@@ -48,6 +42,20 @@ export const JOURNAL_KINDS = [
   "resume",
   "end",
   "failure",
+] as const;
+
+/** Every kind of thing that happens. */
+export const JOURNAL_KINDS = [
+  // Of the session.
+  "state",
+  "control",
+  "job",
+  "received",
+  "paused",
+  "input",
+  "answer",
+  ...INPUTS,
+  ...EFFECTS,
   // From where a replay can begin: the device, and the driver's state.
   "device",
   "checkpoint",

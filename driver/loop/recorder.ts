@@ -7,26 +7,18 @@
  */
 
 import type { Json } from "../driver.ts";
-import type { JournalEvent, JournalKind } from "./journal.ts";
+import {
+  EFFECTS,
+  INPUTS,
+  type JournalEvent,
+  type JournalKind,
+} from "./journal.ts";
 import { encodePlain } from "./plain_data.ts";
 import { PAYLOAD_BYTES_MAX } from "./recording.ts";
 import { TraceHash } from "./trace_hash.ts";
 
-/** What comes to a driver: the inputs of a replay. */
-export const INPUT_KINDS: ReadonlySet<JournalKind> = new Set<JournalKind>([
-  "start",
-  "report",
-  "timer",
-  "command",
-  "stop",
-  "done",
-  "look",
-  "offer",
-  "over",
-  "abort",
-  "now",
-  "chance",
-]);
+/** What comes to a driver. */
+export const INPUT_KINDS: ReadonlySet<JournalKind> = new Set(INPUTS);
 
 /** What begins a handler. */
 export const BEGIN_KINDS: ReadonlySet<JournalKind> = new Set<JournalKind>([
@@ -37,19 +29,8 @@ export const BEGIN_KINDS: ReadonlySet<JournalKind> = new Set<JournalKind>([
   "stop",
 ]);
 
-/** What a driver does: what a replay compares. */
-export const EFFECT_KINDS: ReadonlySet<JournalKind> = new Set<JournalKind>([
-  "call",
-  "emit",
-  "log",
-  "set",
-  "clear",
-  "looked",
-  "offered",
-  "resume",
-  "end",
-  "failure",
-]);
+/** What a driver does. */
+export const EFFECT_KINDS: ReadonlySet<JournalKind> = new Set(EFFECTS);
 
 /** Characters of a detail; a waveform in an event is told by its length and a hash. */
 const DETAIL_CHARACTERS_MAX = 16 * 1024;

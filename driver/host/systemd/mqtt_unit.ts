@@ -6,6 +6,7 @@
  * @module
  */
 
+import { HARDENING_LINES } from "./hardening.ts";
 import { checkName, quoted, type UnitFile } from "./unit.ts";
 
 /** For what a unit is. */
@@ -76,34 +77,8 @@ const ENVIRONMENT: readonly string[] = [
 
 const SANDBOX_LINES: readonly string[] = [
   "CacheDirectory=driverspace",
-  "UMask=0077",
+  ...HARDENING_LINES,
   "PrivateDevices=yes",
-  "DevicePolicy=closed",
-  "ProtectSystem=strict",
-  "ProtectHome=yes",
-  "PrivateTmp=yes",
-  "PrivateMounts=yes",
-  "ProtectProc=invisible",
-  "ProcSubset=pid",
-  "ProtectKernelTunables=yes",
-  "ProtectKernelModules=yes",
-  "ProtectKernelLogs=yes",
-  "ProtectControlGroups=yes",
-  "ProtectClock=yes",
-  "ProtectHostname=yes",
-  "NoNewPrivileges=yes",
-  "CapabilityBoundingSet=",
-  "AmbientCapabilities=",
-  "RestrictSUIDSGID=yes",
-  "RestrictRealtime=yes",
-  "RestrictNamespaces=yes",
-  "LockPersonality=yes",
-  "RemoveIPC=yes",
-  "KeyringMode=private",
-  "SystemCallArchitectures=native",
-  "SystemCallFilter=@system-service",
-  "SystemCallFilter=~@privileged @resources @aio",
-  "SystemCallErrorNumber=EPERM",
   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
   "MemoryMax=256M",
   "TasksMax=64",

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { HARDENING_LINES } from "./hardening.ts";
+
 /** For what a unit is. */
 export interface UnitOptions {
   /** Program and arguments; the program by its absolute path. */
@@ -104,36 +106,10 @@ const SANDBOX_LINES: readonly string[] = [
   "CacheDirectory=driverspace",
   "LogsDirectory=driverspace",
   "RuntimeDirectory=driverspace",
-  "UMask=0077",
-  "DevicePolicy=closed",
+  ...HARDENING_LINES,
   "DeviceAllow=char-usb_device rw",
-  "ProtectSystem=strict",
-  "ProtectHome=yes",
-  "PrivateTmp=yes",
-  "PrivateMounts=yes",
-  "ProtectProc=invisible",
-  "ProcSubset=pid",
-  "ProtectKernelTunables=yes",
-  "ProtectKernelModules=yes",
-  "ProtectKernelLogs=yes",
-  "ProtectControlGroups=yes",
-  "ProtectClock=yes",
-  "ProtectHostname=yes",
-  "NoNewPrivileges=yes",
-  "CapabilityBoundingSet=",
-  "AmbientCapabilities=",
-  "RestrictSUIDSGID=yes",
-  "RestrictRealtime=yes",
-  "RestrictNamespaces=yes",
-  "LockPersonality=yes",
-  "RemoveIPC=yes",
-  "KeyringMode=private",
-  "SystemCallArchitectures=native",
-  "SystemCallFilter=@system-service",
-  "SystemCallFilter=~@privileged @resources @aio",
   "# The launcher confines each driver further.",
   "SystemCallFilter=landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp",
-  "SystemCallErrorNumber=EPERM",
   "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
   "IPAddressDeny=any",
   "IPAddressAllow=localhost",
