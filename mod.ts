@@ -71,6 +71,7 @@ export type {
   SafeStateReport,
   SafeStateResult,
 } from "./driver/loop/safe_state.ts";
+export type { ReadableOptions } from "./driver/endpoint_input.ts";
 export type { ReaderOptions } from "./driver/endpoint_reader.ts";
 export type { WriterOptions } from "./driver/endpoint_writer.ts";
 export type { SessionState } from "./driver/loop/session_state.ts";

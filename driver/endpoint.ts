@@ -6,7 +6,9 @@
  */
 
 import type { Device } from "./device.ts";
+import type { ReadableOptions } from "./endpoint_input.ts";
 import { type ReaderOptions, ReportReader } from "./endpoint_reader.ts";
+import { EndpointSource } from "./endpoint_source.ts";
 import { EndpointWriter, type WriterOptions } from "./endpoint_writer.ts";
 import type { Report } from "./port.ts";
 import {
@@ -24,7 +26,7 @@ export class Endpoint {
   /** `bEndpointAddress`. */
   readonly address: EndpointAddress;
   readonly #device: Device;
-  #reader: ReportReader | undefined;
+  #reader: ReportReader | EndpointSource | undefined;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
@@ -64,6 +66,7 @@ export class Endpoint {
    *
    * ```ts ignore
    * import type { Device } from "./device.ts";
+import type { ReadableOptions } from "./endpoint_input.ts";
    *
    * async function logReports(device: Device): Promise<void> {
    *   for await (const report of device.endpoint(0x81).reports()) {
@@ -99,30 +102,25 @@ export class Endpoint {
 
   /** As `readable`, with transfers as asked for, and not kept. @throws {TypeError} As `readable`. */
   openReadable(
-    options: ReaderOptions = {},
+    options: ReadableOptions = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
-    const reports = this.reports(options);
-    let iterator: AsyncIterator<Report> | undefined;
+    this.#expect("in", "read from");
+    let source: EndpointSource | undefined;
     const forget = (): void => void (this.#readable = undefined);
     return new ReadableStream({
       type: "bytes",
       pull: async (controller): Promise<void> => {
         try {
-          iterator ??= reports[Symbol.asyncIterator]();
-          const bytes = await nextBytes(iterator);
-          if (bytes !== undefined) return controller.enqueue(bytes);
+          source ??= this.#readBytes(options, forget);
+          await source.pull(controller);
         } catch (error) {
           forget();
           throw error;
         }
-        forget();
-        controller.close();
-        // A reader that waits with its own buffer is told of the end by an answer.
-        controller.byobRequest?.respond(0);
       },
       cancel: async (): Promise<void> => {
         forget();
-        await iterator?.return?.();
+        await source?.cancel();
       },
     });
   }
@@ -163,6 +161,34 @@ export class Endpoint {
   }
 
   #read(options: ReaderOptions): ReportReader {
+    const reader = new ReportReader(this.#device, this.address, {
+      ...this.#prepared(options),
+      onOver: () => this.#readerIsOver(reader),
+    });
+    this.#reader = reader;
+    reader.start();
+    return reader;
+  }
+
+  #readBytes(options: ReadableOptions, onOver: () => void): EndpointSource {
+    const source = new EndpointSource(this.#device, this.address, {
+      ...this.#prepared(options),
+      onOver: () => {
+        onOver();
+        this.#readerIsOver(source);
+      },
+    });
+    this.#reader = source;
+    source.start();
+    return source;
+  }
+
+  #readerIsOver(reader: ReportReader | EndpointSource): void {
+    if (this.#reader === reader) this.#reader = undefined;
+  }
+
+  /** Options with what the endpoint's type suggests. @throws {UsbError} `busy` when it is being read. */
+  #prepared<T extends ReadableOptions>(options: T): T {
     if (this.#reader !== undefined) {
       throw this.#device.error(
         "busy",
@@ -171,20 +197,10 @@ export class Endpoint {
         "Read it in one place, or end the other reader first",
       );
     }
-    const { transferLengthBytes } = options;
     const isBulk = this.descriptor?.transferType === "bulk";
-    const reader = new ReportReader(this.#device, this.address, {
-      ...options,
-      ...(isBulk && transferLengthBytes === undefined
-        ? { transferLengthBytes: BULK_READ_BYTES }
-        : {}),
-      onOver: () => {
-        if (this.#reader === reader) this.#reader = undefined;
-      },
-    });
-    this.#reader = reader;
-    reader.start();
-    return reader;
+    return isBulk && options.transferLengthBytes === undefined
+      ? { ...options, transferLengthBytes: BULK_READ_BYTES }
+      : options;
   }
 
   #expect(direction: "in" | "out", what: string): void {
@@ -194,18 +210,5 @@ export class Endpoint {
         direction === "in" ? "OUT" : "IN"
       } endpoint`,
     );
-  }
-}
-
-/** The next report with bytes in it; a stream has no place for empty ones. */
-async function nextBytes(
-  iterator: AsyncIterator<Report>,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  for (;;) {
-    const next = await iterator.next();
-    if (next.done === true) return undefined;
-    // Reports of a reader own their bytes.
-    const data = next.value.data as Uint8Array<ArrayBuffer>;
-    if (data.length > 0) return data;
   }
 }

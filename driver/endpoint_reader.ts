@@ -6,27 +6,23 @@
  */
 
 import type { Device } from "./device.ts";
-import { MAX_TRANSFERS_IN_FLIGHT } from "./limits.ts";
+import {
+  openReaderInput,
+  type ReadableOptions,
+  within,
+} from "./endpoint_input.ts";
 import type { InputRing, Report, TransferOutcome } from "./port.ts";
 import { type EndpointAddress, hex } from "./usb.ts";
 
-/** Enough that the bus does not wait for us between two transfers. */
-const TRANSFERS_IN_FLIGHT_DEFAULT = 4;
 /** Reports read ahead; with bulk transfers of 16 KiB a megabyte. */
 const READ_AHEAD_DEFAULT = 64;
 /** More read ahead is hoarding: the device is the better place. */
 const READ_AHEAD_MAX = 4096;
 
-/** How to read. */
-export interface ReaderOptions {
-  /** Transfers kept in flight, 1..MAX_TRANSFERS_IN_FLIGHT; default 4. */
-  readonly transfersInFlight?: number;
-  /** Bytes per transfer. Default: one packet; on bulk endpoints 16 KiB. */
-  readonly transferLengthBytes?: number;
+/** How to read reports. */
+export interface ReaderOptions extends ReadableOptions {
   /** Reports read ahead at most, 1..4096; default 64. */
   readonly readAhead?: number;
-  /** Ends the reading. */
-  readonly signal?: AbortSignal;
 }
 
 /** What the endpoint wants to know besides. */
@@ -70,17 +66,11 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
 
   /** Begins to read. @throws {UsbError} As `DevicePort.openInput`. */
   start(): void {
-    const { signal, transfersInFlight, transferLengthBytes } = this.#options;
+    const { signal } = this.#options;
     if (signal?.aborted === true) return this.end();
     try {
-      this.#ring = this.#device.port.openInput({
-        endpoint: this.#address,
-        transfersInFlight: within(
-          transfersInFlight ?? TRANSFERS_IN_FLIGHT_DEFAULT,
-          MAX_TRANSFERS_IN_FLIGHT,
-          "transfers in flight",
-        ),
-        ...(transferLengthBytes === undefined ? {} : { transferLengthBytes }),
+      this.#ring = openReaderInput(this.#device, this.#address, {
+        ...this.#options,
         sink: (report) => this.#take(report),
         onEnd: (outcome) => this.#fail(outcome),
       });
@@ -176,11 +166,4 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
       `read from endpoint ${hex(this.#address)}`,
     );
   }
-}
-
-function within(value: number, maximum: number, what: string): number {
-  if (Number.isInteger(value) && value >= 1 && value <= maximum) return value;
-  throw new RangeError(
-    `Cannot use ${value} as the number of ${what}: expected 1 to ${maximum}`,
-  );
 }

@@ -64,6 +64,8 @@ export class TransferRing implements InputRing, TransferOwner {
   readonly #slots: readonly Slot[];
   /** Completed and refused, oldest first. */
   readonly #held: Slot[] = [];
+  /** Taken after they were held, and not submitted yet. */
+  readonly #returned: Slot[] = [];
   /** Not submitted, for want of kernel memory. */
   readonly #starved: Slot[] = [];
   #state: RingState = "running";
@@ -106,15 +108,23 @@ export class TransferRing implements InputRing, TransferOwner {
     while (this.#held.length > 0) {
       const slot = this.#held[0];
       assert(slot !== undefined, "A held slot is missing");
-      if (!this.#parts.sink(slot.report)) return;
+      if (!this.#parts.sink(slot.report)) break;
       // The sink may have stopped us.
       if (this.#held[0] !== slot) return;
       this.#held.shift();
       this.#counters.held--;
       this.#counters.delivered++;
-      this.#submit(slot);
+      this.#returned.push(slot);
     }
-    this.#settle();
+    this.#submitReturned();
+    if (this.#held.length === 0) this.#settle();
+  }
+
+  /** Half of all at a time while reports are held: one by one, each would be looked for by itself. */
+  #submitReturned(): void {
+    const isEnough = this.#returned.length * 2 >= this.#slots.length;
+    if (this.#held.length > 0 && !isEnough) return;
+    for (const slot of this.#returned.splice(0)) this.#submit(slot);
   }
 
   /** Cancels, waits for every transfer, offers nothing more. */
@@ -254,6 +264,7 @@ export class TransferRing implements InputRing, TransferOwner {
     this.#counters.held = 0;
     this.#held.length = 0;
     this.#starved.length = 0;
+    this.#returned.length = 0;
     if (this.#counters.inFlight > 0) {
       const back = new Promise<void>((resolve) => this.#whenBack = resolve);
       await this.#cancelAll();

@@ -99,7 +99,11 @@ function npm(version: string, design: string): Peer["prepare"] {
 const NODE = "/dev/bus/usb/001/002";
 
 /** A script of ours under the flags a driver has: libusb by its path, one node. */
-export function scopedDeno(library: string, script: string): string[] {
+export function scopedDeno(
+  library: string,
+  script: string,
+  files: readonly string[] = [],
+): string[] {
   return [
     Deno.execPath(),
     "run",
@@ -108,7 +112,7 @@ export function scopedDeno(library: string, script: string): string[] {
     "--no-check",
     `--allow-ffi=${library}`,
     `--allow-read=${NODE}`,
-    `--allow-write=${NODE}`,
+    `--allow-write=${[NODE, ...files].join(",")}`,
     `${here}${script}`,
   ];
 }

@@ -3,7 +3,7 @@
  * an idle process with 64 devices, and the way from an interrupt through loop and
  * handler to the reader of events. Runs under the flags a driver has.
  *
- *     product.ts LIBRARY EFFORT
+ *     product.ts LIBRARY EFFORT FILE
  *
  * One JSON line: a `ProductFigures`.
  */
@@ -42,6 +42,10 @@ export interface StreamFigures {
   readonly readable: number;
   /** A `WritableStream`, 64 KiB chunks. */
   readonly writable: number;
+  /** A standing input's sink on a SuperSpeed bus, 64 KiB transfers, 4 in flight. */
+  readonly busInput: number;
+  /** The same bus, a `ReadableStream` piped to a file. */
+  readonly busToFile: number;
 }
 
 /** From the completion in the fake device to whoever waits. */
@@ -67,12 +71,17 @@ const SETTLE_TRANSFERS = 500_000;
 const PATH_REPORTS = 2_000;
 const STREAM_BYTES = 16 * 1024;
 const STREAM_TRANSFERS = 40_000;
+/** As in cases.ts: 5 µs and 2.5 µs per KiB. */
+const BUS = [2, 5_000, 2_500] as const;
+const BUS_BYTES = 64 * 1024;
+const BUS_IN_FLIGHT = 4;
+const BUS_TRANSFERS = 2_000;
 const FLOOD_REPORTS = 60_000;
 /** While drivers start: 64 devices with 4 transfers each take 50 ms to clear. */
 const START_TICK_NS = 200_000;
 const SETTLE_MS = 250;
 
-const [library = "", effortText = "1"] = Deno.args;
+const [library = "", effortText = "1", scratchFile = ""] = Deno.args;
 const effort = Number(effortText);
 const nowNs = monotonicClock(library);
 const port = await LibusbPort.open({ libraryPath: library });
@@ -268,53 +277,108 @@ function microseconds(ns: readonly number[]): { p50: number; p99: number } {
   return percentiles(ns.map((value) => value / 1000));
 }
 
+/** Megabytes per second of work that moves so many bytes; the second time counts. */
+async function rate(
+  bytes: number,
+  work: () => Promise<void>,
+): Promise<number> {
+  await work();
+  const startMs = performance.now();
+  await work();
+  return bytes / (performance.now() - startMs) / 1000;
+}
+
 async function measureStreams(port: DevicePort): Promise<StreamFigures> {
   await setModel(port, 0, 0, 0);
   const device = new Device(port);
   const options = { transfersInFlight: 8, transferLengthBytes: STREAM_BYTES };
   const wanted = Math.round(STREAM_TRANSFERS * Math.max(effort, 0.1));
-  const rate = async (work: () => Promise<void>): Promise<number> => {
-    await work();
-    const startMs = performance.now();
-    await work();
-    return wanted * STREAM_BYTES / (performance.now() - startMs) / 1000;
-  };
-  return {
-    input: await rate(() => readInput(port, wanted)),
-    reports: await rate(async () => {
+  const bytes = wanted * STREAM_BYTES;
+  const figures = {
+    input: await rate(bytes, () => readInput(port, options, wanted)),
+    reports: await rate(bytes, async () => {
       let count = 0;
       for await (const _ of device.endpoint(0x82).reports(options)) {
         if (++count >= wanted) break;
       }
     }),
-    readable: await rate(async () => {
+    readable: await rate(bytes, async () => {
       const reader = device.endpoint(0x82).openReadable(options)
         .getReader({ mode: "byob" });
       let buffer = new Uint8Array(STREAM_BYTES);
-      for (let bytes = 0; bytes < wanted * STREAM_BYTES;) {
+      for (let got = 0; got < bytes;) {
         const { value } = await reader.read(buffer);
         if (value === undefined) break;
-        bytes += value.length;
+        got += value.length;
         buffer = new Uint8Array(value.buffer);
       }
       await reader.cancel();
     }),
-    writable: await rate(async () => {
+    writable: await rate(bytes, async () => {
       const writer = device.endpoint(0x02).openWritable().getWriter();
       const chunk = new Uint8Array(4 * STREAM_BYTES);
       for (let count = 0; count < wanted; count += 4) await writer.write(chunk);
       await writer.close();
     }),
   };
+  return { ...figures, ...await measurePipe(port, device) };
 }
 
-async function readInput(port: DevicePort, wanted: number): Promise<void> {
+/** Whether a pipe to a file keeps up with a bulk source on a SuperSpeed bus. */
+async function measurePipe(
+  port: DevicePort,
+  device: Device,
+): Promise<Pick<StreamFigures, "busInput" | "busToFile">> {
+  await setModel(port, ...BUS);
+  const wanted = Math.round(BUS_TRANSFERS * Math.max(effort, 0.1));
+  const bytes = wanted * BUS_BYTES;
+  const options = {
+    transfersInFlight: BUS_IN_FLIGHT,
+    transferLengthBytes: BUS_BYTES,
+  };
+  return {
+    busInput: await rate(bytes, () => readInput(port, options, wanted)),
+    busToFile: await rate(bytes, async () => {
+      const file = await Deno.open(scratchFile, {
+        write: true,
+        truncate: true,
+      });
+      const enough = new AbortController();
+      let left = bytes;
+      const count = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller): void {
+          controller.enqueue(chunk);
+          left -= chunk.length;
+          if (left <= 0) controller.terminate();
+        },
+      });
+      const source = device.endpoint(0x82).openReadable({
+        ...options,
+        signal: enough.signal,
+      });
+      // Ended by the transform, which the source sees as a cancel.
+      await Promise.allSettled([
+        source.pipeTo(count.writable),
+        count.readable.pipeTo(file.writable),
+      ]);
+      enough.abort();
+    }),
+  };
+}
+
+async function readInput(
+  port: DevicePort,
+  options: {
+    readonly transfersInFlight: number;
+    readonly transferLengthBytes: number;
+  },
+  wanted: number,
+): Promise<void> {
   let count = 0;
   const done = Promise.withResolvers<void>();
   const input = port.openInput({
     endpoint: BULK_IN,
-    transfersInFlight: 8,
-    transferLengthBytes: STREAM_BYTES,
+    ...options,
     sink: () => {
       if (++count >= wanted) done.resolve();
       return true;

@@ -86,13 +86,21 @@ Deno.test("Product's promises are judged by their own limits", () => {
     growth: { transfers: 1_000, heapBytes: 0, rssBytes: 0 },
     idle: { devices: 64, cpuPart: 0.0005 },
     paths: [],
-    streams: { input: 1, reports: 1, readable: 1, writable: 1 },
+    streams: {
+      input: 1,
+      reports: 1,
+      readable: 1,
+      writable: 1,
+      busInput: 400,
+      busToFile: 360,
+    },
   };
   const judged = productVerdicts(figures, 120_000);
   assertEquals(judged.map((verdict) => verdict.isMet), [
     false,
     true,
     true,
+    false,
     true,
   ]);
 });

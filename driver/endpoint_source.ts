@@ -1,0 +1,169 @@
+/**
+ * The bytes of one endpoint for a `ReadableStream`. A report is copied once,
+ * from where the kernel put it to where its reader wants it; nothing is made for
+ * a reader that brings its own buffer. What nobody has asked for yet stays in its
+ * transfer, which is not given to the kernel again: the device waits.
+ *
+ * Why not read into the reader's buffer itself: a stream shows one such buffer at
+ * a time, so there could be one transfer in flight, and the bus would wait for
+ * the program after each. The copy costs less.
+ *
+ * @module
+ */
+
+import type { Device } from "./device.ts";
+import { openReaderInput, type ReadableOptions } from "./endpoint_input.ts";
+import type { InputRing, Report, TransferOutcome } from "./port.ts";
+import { type EndpointAddress, hex } from "./usb.ts";
+
+/** What the endpoint wants to know besides. */
+export interface EndpointSourceOptions extends ReadableOptions {
+  /** Called once, when nothing will be read any more. */
+  readonly onOver: () => void;
+}
+
+/** Where a stream of bytes comes from. */
+export class EndpointSource {
+  readonly #device: Device;
+  readonly #address: EndpointAddress;
+  readonly #options: EndpointSourceOptions;
+  readonly #onAbort = (): void => void this.#stop();
+  #controller: ReadableByteStreamController | undefined;
+  /** The stream asked for bytes and has none yet. */
+  #demand: PromiseWithResolvers<void> | undefined;
+  #ring: InputRing | undefined;
+  /** What of the first report was taken: it is offered again until all is. */
+  #takenBytes = 0;
+  #isOver = false;
+  #isReleased = false;
+  #failure: TransferOutcome | undefined;
+
+  /** For one stream. */
+  constructor(
+    device: Device,
+    address: EndpointAddress,
+    options: EndpointSourceOptions,
+  ) {
+    this.#device = device;
+    this.#address = address;
+    this.#options = options;
+  }
+
+  /** Begins to read. @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError} */
+  start(): void {
+    const { signal } = this.#options;
+    if (signal?.aborted === true) return this.end();
+    try {
+      this.#ring = openReaderInput(this.#device, this.#address, {
+        ...this.#options,
+        sink: (report) => this.#take(report),
+        onEnd: (outcome) => this.#fail(outcome),
+      });
+    } catch (error) {
+      this.end();
+      throw error;
+    }
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** The stream wants bytes: resolves when it has some, or was closed. @throws {UsbError} What ended the reading. */
+  pull(controller: ReadableByteStreamController): Promise<void> {
+    const demand = Promise.withResolvers<void>();
+    this.#controller = controller;
+    this.#demand = demand;
+    this.#ring?.resume();
+    // Reports that came before an end are given before it.
+    if (this.#demand !== undefined && this.#isOver) this.#tellEnd();
+    return demand.promise;
+  }
+
+  /** The stream was cancelled: stops reading, and waits until nothing is in flight. */
+  async cancel(): Promise<void> {
+    this.#demand?.resolve();
+    this.#demand = undefined;
+    await this.#stop();
+  }
+
+  /** Nothing more will come. */
+  end(): void {
+    this.#over();
+    this.#release();
+  }
+
+  /** What nobody took is dropped. */
+  async #stop(): Promise<void> {
+    this.#over();
+    // Only then may another reader begin: what is in flight would be its reports.
+    await this.#ring?.stop();
+    this.#release();
+  }
+
+  #take({ data }: Report): boolean {
+    const demand = this.#demand;
+    const controller = this.#controller;
+    if (data.length === 0) return true;
+    if (demand === undefined || controller === undefined) return false;
+    this.#demand = undefined;
+    const rest = data.subarray(this.#takenBytes);
+    const taken = give(rest, controller);
+    const isAll = taken === rest.length;
+    this.#takenBytes = isAll ? 0 : this.#takenBytes + taken;
+    demand.resolve();
+    return isAll;
+  }
+
+  #fail(outcome: TransferOutcome): void {
+    if (this.#isOver) return;
+    this.#failure = outcome;
+    this.end();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    if (this.#demand !== undefined) this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    const demand = this.#demand;
+    this.#demand = undefined;
+    const failure = this.#failure;
+    if (failure !== undefined) return demand?.reject(this.#error(failure));
+    this.#controller?.close();
+    // A reader that waits with its own buffer is told of the end by an answer.
+    this.#controller?.byobRequest?.respond(0);
+    demand?.resolve();
+  }
+
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#options.onOver();
+  }
+
+  #error(outcome: TransferOutcome): unknown {
+    return this.#device.transferError(
+      outcome,
+      `read from endpoint ${hex(this.#address)}`,
+    );
+  }
+}
+
+/** Gives bytes that are lent: into the reader's buffer, or as an array of its own. Gives how many. */
+function give(
+  bytes: Uint8Array,
+  controller: ReadableByteStreamController,
+): number {
+  const request = controller.byobRequest;
+  const view = request?.view;
+  if (request === null || view === null || view === undefined) {
+    controller.enqueue(bytes.slice());
+    return bytes.length;
+  }
+  const room = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const part = bytes.subarray(0, room.length);
+  room.set(part);
+  request.respond(part.length);
+  return part.length;
+}
