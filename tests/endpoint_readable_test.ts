@@ -1,0 +1,169 @@
+import { assert, assertEquals, assertRejects } from "../driver/std.ts";
+import { Device } from "../driver/device.ts";
+import { UsbError } from "../driver/errors.ts";
+import { settle, VirtualClock } from "../driver/loop/clock.ts";
+import { interfaceNumber } from "../driver/usb.ts";
+import { BULK_IN, FakeDevice } from "./loop/fake_device.ts";
+
+interface Rig {
+  readonly fake: FakeDevice;
+  readonly device: Device;
+}
+
+async function rig(): Promise<Rig> {
+  const fake = new FakeDevice(new VirtualClock());
+  await fake.claimInterface(interfaceNumber(0));
+  return { fake, device: new Device(fake) };
+}
+
+Deno.test("Endpoint's readable gives its bytes, empty transfers left out", async () => {
+  const { fake, device } = await rig();
+  const reader = device.endpoint(BULK_IN).readable.getReader();
+  const first = reader.read();
+  await settle();
+  assertEquals(fake.ring(BULK_IN).options.transferLengthBytes, 16 * 1024);
+  fake.ring(BULK_IN).send();
+  fake.ring(BULK_IN).send(1, 2);
+  fake.ring(BULK_IN).send(3);
+  assertEquals((await first).value, Uint8Array.of(1, 2));
+  assertEquals((await reader.read()).value, Uint8Array.of(3));
+  await reader.cancel();
+  assert(fake.ring(BULK_IN).isOver);
+});
+
+Deno.test("Endpoint's readable fills a reader's own buffer and keeps the rest", async () => {
+  const { fake, device } = await rig();
+  const { readable } = device.endpoint(BULK_IN);
+  const reader = readable.getReader({ mode: "byob" });
+  const first = reader.read(new Uint8Array(2));
+  await settle();
+  fake.ring(BULK_IN).send(1, 2, 3);
+  assertEquals((await first).value, Uint8Array.of(1, 2));
+  assertEquals((await reader.read(new Uint8Array(2))).value, Uint8Array.of(3));
+  const last = reader.read(new Uint8Array(2));
+  await device.close();
+  assertEquals((await last).done, true);
+});
+
+Deno.test("Endpoint's readable leaves in its transfers what nobody asked for", async () => {
+  const { fake, device } = await rig();
+  const options = { transfersInFlight: 2 };
+  const reader = device.endpoint(BULK_IN).openReadable(options)
+    .getReader({ mode: "byob" });
+  const first = reader.read(new Uint8Array(1));
+  await settle();
+  const ring = fake.ring(BULK_IN);
+  const taken = [[1, 2, 3], [4], [5]].map((bytes) => ring.send(...bytes));
+  assertEquals(taken, [true, true, false]);
+  const seen = [...(await first).value ?? []];
+  // Its first byte is taken, so the first report is still held.
+  assertEquals([ring.held, ring.counters.inFlight], [2, 0]);
+  const second = await reader.read(new Uint8Array(8));
+  seen.push(...second.value ?? []);
+  assertEquals([ring.held, ring.counters.inFlight], [1, 1]);
+  seen.push(...(await reader.read(new Uint8Array(8))).value ?? []);
+  assertEquals(seen, [1, 2, 3, 4]);
+  await reader.cancel();
+  assert(ring.isOver);
+});
+
+Deno.test("Endpoint's readable makes no memory for a reader that brings its own", async () => {
+  const { fake, device } = await rig();
+  const reader = device.endpoint(BULK_IN).readable.getReader({ mode: "byob" });
+  const first = reader.read(new Uint8Array(64));
+  await settle();
+  // What is lent is written anew right afterwards, as a transfer is.
+  const lent = Uint8Array.of(7, 8);
+  fake.ring(BULK_IN).options.sink({ data: lent, timestampMs: 0 });
+  lent.fill(0);
+  const { value } = await first;
+  assertEquals(value, Uint8Array.of(7, 8));
+  assertEquals(value?.buffer.byteLength, 64);
+  await reader.cancel();
+});
+
+Deno.test("Endpoint's readable gives what came before an unplug, and then the error", async () => {
+  const { fake, device } = await rig();
+  const reader = device.endpoint(BULK_IN).readable.getReader();
+  const first = reader.read();
+  await settle();
+  for (const byte of [1, 2, 3]) fake.ring(BULK_IN).send(byte);
+  fake.unplug();
+  const values = [(await first).value, (await reader.read()).value];
+  values.push((await reader.read()).value);
+  assertEquals(values.map((value) => value?.[0]), [1, 2, 3]);
+  assertEquals(
+    (await assertRejects(() => reader.read(), UsbError)).code,
+    "noDevice",
+  );
+});
+
+Deno.test("Endpoint's readable ends with its signal, also while nobody reads", async () => {
+  const { fake, device } = await rig();
+  const stop = new AbortController();
+  const endpoint = device.endpoint(BULK_IN);
+  const reader = endpoint.openReadable({ signal: stop.signal }).getReader();
+  const first = reader.read();
+  await settle();
+  fake.ring(BULK_IN).send(1);
+  assertEquals((await first).value, Uint8Array.of(1));
+  stop.abort();
+  assertEquals((await reader.read()).done, true);
+  await settle();
+  // The endpoint is free again.
+  await endpoint.reports()[Symbol.asyncIterator]().return?.();
+});
+
+Deno.test("Endpoint is busy for a second stream, which fails", async () => {
+  const { device } = await rig();
+  const endpoint = device.endpoint(BULK_IN);
+  const first = endpoint.openReadable().getReader();
+  const waiting = first.read();
+  await settle();
+  const other = endpoint.openReadable().getReader();
+  assertEquals(
+    (await assertRejects(() => other.read(), UsbError)).code,
+    "busy",
+  );
+  await first.cancel();
+  assertEquals((await waiting).done, true);
+});
+
+Deno.test("Endpoint's readable piped to a file leaves every byte there, in order", async () => {
+  const { fake, device } = await rig();
+  const path = await Deno.makeTempFile();
+  try {
+    const file = await Deno.open(path, { write: true });
+    const stop = new AbortController();
+    const { signal } = stop;
+    const piped = device.endpoint(BULK_IN).openReadable({ signal })
+      .pipeTo(file.writable);
+    await settle();
+    const wanted: number[] = [];
+    for (let n = 0; n < 200;) {
+      // The device waits while the file is slower than it is.
+      if (fake.ring(BULK_IN).send(n, n ^ 0xff)) wanted.push(n, n++ ^ 0xff);
+      else await new Promise((resolve) => setTimeout(resolve));
+    }
+    while (fake.ring(BULK_IN).held > 0) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    stop.abort();
+    await piped;
+    assertEquals([...await Deno.readFile(path)], wanted);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("Endpoint's readable fails at an unplug; the next one is another stream", async () => {
+  const { fake, device } = await rig();
+  const endpoint = device.endpoint(BULK_IN);
+  const { readable } = endpoint;
+  assert(endpoint.readable === readable);
+  const reading = assertRejects(() => readable.getReader().read(), UsbError);
+  await settle();
+  fake.unplug();
+  assertEquals((await reading).code, "noDevice");
+  assert(endpoint.readable !== readable);
+});
