@@ -8,6 +8,7 @@
 
 import { Endpoint } from "./endpoint.ts";
 import { UsbError, type UsbErrorCode } from "./errors.ts";
+import { LargeTransfers } from "./large_transfers.ts";
 import { CONTROL_TIMEOUT_MS, MAX_TIMEOUT_MS } from "./limits.ts";
 import type {
   DeviceInfo,
@@ -46,6 +47,7 @@ export class Device implements AsyncDisposable {
   /** The contract underneath, for those who want outcomes instead of exceptions. */
   readonly port: DevicePort;
   readonly #state: () => string | undefined;
+  readonly #large: LargeTransfers;
   readonly #endpoints = new Map<EndpointAddress, Endpoint>();
 
   /** `state` names the state we are in, for messages: a driver's session gives its own. */
@@ -55,6 +57,10 @@ export class Device implements AsyncDisposable {
   ) {
     this.port = port;
     this.#state = state;
+    this.#large = new LargeTransfers(port, (address) => {
+      const found = this.endpoint(address).descriptor;
+      return found && found.maxPacketSize * found.transactionsPerMicroframe;
+    });
   }
 
   /** Where it is and what it says it is. */
@@ -160,6 +166,8 @@ export class Device implements AsyncDisposable {
 
   /**
    * Reads from a bulk or interrupt endpoint, until `lengthBytes` or a short packet.
+   * Large ones are made in pieces that the kernel has memory for, and the next
+   * transfer of the endpoint waits for them.
    *
    * @throws {UsbError} With what had arrived in `data`.
    */
@@ -181,7 +189,8 @@ export class Device implements AsyncDisposable {
   }
 
   /**
-   * Writes to a bulk or interrupt endpoint; gives the bytes written.
+   * Writes to a bulk or interrupt endpoint; gives the bytes written. Large ones
+   * are made in pieces, as by `transferIn`.
    *
    * @throws {UsbError} With how much was written in `transferredBytes`.
    */
@@ -304,7 +313,9 @@ export class Device implements AsyncDisposable {
     request: TransferRequest,
     operation: string,
   ): Promise<TransferOutcome> {
-    const outcome = await this.port.transfer(request);
+    const outcome = request.type === "in" || request.type === "out"
+      ? await this.#large.transfer(request)
+      : await this.port.transfer(request);
     if (outcome.status !== "completed") {
       throw this.transferError(outcome, operation);
     }

@@ -1,5 +1,7 @@
 /** The port contract: transfers that are refused, and transfers that fail. */
 
+import { Device } from "../../driver/device.ts";
+import type { UsbError } from "../../driver/errors.ts";
 import { assertEquals, assertGreaterOrEqual } from "../../driver/std.ts";
 import { endpointAddress } from "../../driver/usb.ts";
 import {
@@ -184,6 +186,25 @@ const MEMORY_TESTS: readonly ContractTest[] = [
           "noMemory",
         ],
       );
+      await write(ECHO_OUT, bytes(4));
+      assertEquals((await read(ECHO_IN, 64)).data, bytes(4));
+    },
+  },
+  {
+    name:
+      "a read larger than the kernel's memory is made in pieces, and waits for the device",
+    needs: ["memoryLimit"],
+    run: async (bench) => {
+      const { device, read, write } = await openLoopback(bench);
+      const large = new Device(device).transferIn(ECHO_IN, 20 * 1024 * 1024, {
+        timeoutMs: 200,
+      });
+      const error = await within(
+        bench,
+        large.then(() => undefined, (error) => error as UsbError),
+        "the time limit",
+      );
+      assertEquals(error?.code, "timedOut");
       await write(ECHO_OUT, bytes(4));
       assertEquals((await read(ECHO_IN, 64)).data, bytes(4));
     },
