@@ -55,7 +55,7 @@ function asUsbfs(bytes: number, depth: number): Case[] {
 }
 
 /** Whether it is one of the cases with usbfs's system calls. */
-export function isAsUsbfs({ model: [mode] }: Case): boolean {
+function isAsUsbfs({ model: [mode] }: Case): boolean {
   return mode === AS_USBFS[0];
 }
 
@@ -219,3 +219,14 @@ export const TARGETS: readonly Target[] = [
   ...OURS.filter(({ peer }) => peer === "driverspace")
     .map((target) => ({ ...target, peer: "driverspace, sandboxed" })),
 ];
+
+/** Whether targets are about it, or it has usbfs's system calls. */
+export function isPromised(c: Case): boolean {
+  return isAsUsbfs(c) || TARGETS.some((target) => target.case === c.name);
+}
+
+/** Whether a copy is much of it. */
+export function isForMapped(c: Case): boolean {
+  return c.endpoint === BULK_IN && c.model === IMMEDIATE && c.depth === 16 &&
+    c.bytes >= 16_384;
+}

@@ -57,7 +57,7 @@
 #define AS_USBFS 4
 #define MAX_DEVICES 72
 #define MAX_FDS 4096
-#define MAX_MAPS 64
+#define MAX_MAPS 256
 #define RING 4096 /* URBs in flight per open file */
 #define MAX_URB_BYTES (4 << 20)
 #define OUR_OPEN_MARK 0x5553426661UL /* sixth argument of our own openat */

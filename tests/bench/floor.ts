@@ -5,6 +5,12 @@
  * program in this language can save; what `client.ts` costs beside it is ours.
  *
  *     floor.ts LIBRARY CASE...
+ *     floor.ts LIBRARY mapped CASE...
+ *
+ * mapped: the kernel puts data into memory of its own that is mapped here
+ * (`libusb_dev_mem_alloc`), which saves its copy. A permission for one library
+ * gives no view of memory that is not JavaScript's, so they are copied all the
+ * same, by us.
  */
 
 import { createContext } from "../../ffi/context.ts";
@@ -45,8 +51,16 @@ class Bench {
   readonly pendingPointer: Pointer;
   readonly noTime = nativeBytes(TIMEVAL.sizeBytes);
   readonly noTimePointer: Pointer;
+  /** Gives memory of the kernel's; `undefined` where we use our own. */
+  readonly mapped: ((lengthBytes: number) => Pointer) | undefined;
 
-  constructor(library: Library, context: Pointer, handle: bigint) {
+  constructor(
+    library: Library,
+    context: Pointer,
+    of: { readonly handle: bigint; readonly isMapped: boolean },
+  ) {
+    const { handle } = of;
+    this.mapped = of.isMapped ? mapper(library, handle) : undefined;
     this.library = library;
     this.symbols = library.symbols;
     this.context = context;
@@ -73,6 +87,8 @@ class FloorTransfer {
   readonly struct: Pointer;
   readonly status: Pointer;
   readonly data: Uint8Array<ArrayBuffer>;
+  readonly #mapped: Pointer | undefined;
+  readonly #bytes: bigint;
   startedNs = 0;
 
   constructor(bench: Bench, job: Job) {
@@ -90,6 +106,10 @@ class FloorTransfer {
     this.struct = struct;
     this.status = status;
     this.data = nativeBytes(job.bytes).fill(1);
+    this.#mapped = job.type === LIBUSB_TRANSFER_TYPE.CONTROL
+      ? undefined
+      : bench.mapped?.(job.bytes);
+    this.#bytes = BigInt(job.bytes);
     const table = packets * PACKET.sizeBytes;
     const bytes = nativeBytes(PACKET_TABLE_OFFSET + table);
     const view = new DataView(bytes.buffer);
@@ -97,7 +117,10 @@ class FloorTransfer {
     view.setUint8(fields.endpoint[0], job.endpoint);
     view.setUint8(fields.type[0], job.type);
     view.setInt32(fields.length[0], job.bytes, true);
-    view.setBigUint64(fields.buffer[0], memory.addressOf(this.data), true);
+    const buffer = this.#mapped === undefined
+      ? memory.addressOf(this.data)
+      : memory.address(this.#mapped);
+    view.setBigUint64(fields.buffer[0], buffer, true);
     view.setInt32(fields.num_iso_packets[0], packets, true);
     for (let n = 0; n < packets; n++) {
       const at = PACKET_TABLE_OFFSET + n * PACKET.sizeBytes;
@@ -120,8 +143,28 @@ class FloorTransfer {
     const { symbols, lookPointer, lookWords } = this.bench;
     // SAFETY: twelve bytes of our own struct into a buffer of ours.
     symbols.copyNative(lookPointer, this.status, 12);
-    return lookWords[0] !== STATUS_PENDING;
+    if (lookWords[0] === STATUS_PENDING) return false;
+    if (this.#mapped !== undefined) {
+      // SAFETY: both are as long as the transfer, which is not in flight.
+      symbols.copyOut(this.data, this.#mapped, this.#bytes);
+    }
+    return true;
   }
+}
+
+function mapper(
+  library: Library,
+  handle: bigint,
+): (lengthBytes: number) => Pointer {
+  const { symbols } = Deno.dlopen(library.path, {
+    libusb_dev_mem_alloc: { parameters: ["u64", "usize"], result: "pointer" },
+  });
+  return (lengthBytes) => {
+    // SAFETY: an open handle; the memory is ours until the process ends.
+    const pointer = symbols.libusb_dev_mem_alloc(handle, BigInt(lengthBytes));
+    if (pointer === null) throw new Error("no mapped memory");
+    return pointer;
+  };
 }
 
 /** One look, and all that it finds. Called often: what is called once is not compiled well. */
@@ -164,7 +207,10 @@ class Reader {
   }
 }
 
-async function openDevice(library: Library): Promise<Bench> {
+async function openDevice(
+  library: Library,
+  isMapped: boolean,
+): Promise<Bench> {
   const { memory, symbols } = library;
   const context = await createContext(library, { hasDiscovery: true });
   const out = nativeBytes(8);
@@ -179,7 +225,10 @@ async function openDevice(library: Library): Promise<Bench> {
   if (result !== 0 || handle === null) throw new Error(`open: ${result}`);
   // SAFETY: an open handle.
   await symbols.libusb_claim_interface(handle, 0);
-  return new Bench(library, context, memory.address(handle));
+  return new Bench(library, context, {
+    handle: memory.address(handle),
+    isMapped,
+  });
 }
 
 /** A control transfer to the fake device, waited for on the spot. */
@@ -211,8 +260,10 @@ function cpuNs(bench: Bench): number {
 }
 
 async function main(): Promise<void> {
-  const [path = "", ...cases] = Deno.args;
-  const bench = await openDevice(openLibrary({ path }));
+  const [path = "", ...rest] = Deno.args;
+  const isMapped = rest[0] === "mapped";
+  const cases = isMapped ? rest.slice(1) : rest;
+  const bench = await openDevice(openLibrary({ path }), isMapped);
   const nowNs = monotonicClock(path);
   for (const text of cases) {
     const job = jobFrom(text);

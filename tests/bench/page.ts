@@ -1,7 +1,7 @@
 /** docs/performance.md and its plots, from the bench's data alone. */
 
 import { CASES, sizeName } from "./cases.ts";
-import { run, SANDBOXED } from "./peers.ts";
+import { MAPPED_FLOOR, run, SANDBOXED } from "./peers.ts";
 import { type Plot, type Series, svg } from "./plots.ts";
 import type { ProductFigures } from "./product.ts";
 import { productLines, type ProductVerdict } from "./product_run.ts";
@@ -77,9 +77,10 @@ function find(
   return data.measured.find((s) => s.peer === peer && s.caseName === caseName);
 }
 
-/** The sandboxed one does not do every case, and its lines would lie on ours. */
+/** Those that do every case. */
 function drawnPeersOf(data: BenchData): string[] {
-  return peersOf(data).filter((peer) => peer !== SANDBOXED);
+  return peersOf(data)
+    .filter((peer) => peer !== SANDBOXED && peer !== MAPPED_FLOOR);
 }
 
 function throughput(data: BenchData, cases: readonly string[]): Series[] {
@@ -218,9 +219,22 @@ const LIMITS = `## The limit that remains, and why
   of threads where C has one. When reports come in a rhythm, the pump is back on
   the thread shortly before the next is due and waits there inside libusb; on a
   busy machine the way back varies more than the lead, and the gain is smaller.
-- **Readers with bytes of their own.** \`for await\` and streams give each report
-  as an array of the reader's. Making and collecting a fresh array of 16 KiB is
-  nearly all they cost; where speed matters, use a driver's input, which lends.
+- **Readers with bytes of their own.** \`for await\` gives each report as an array
+  of the reader's. Making and collecting a fresh array of 16 KiB is nearly all it
+  costs; where speed matters, use a driver's input, which lends. A stream copies
+  once, into the buffer of a reader that brings one (BYOB), and makes nothing; what
+  is left is the stream's own: two promises and a handed-over buffer per read.
+  Reading into that buffer itself would save the copy, 0.5 to 1 µs for 16 KiB, and
+  cost the queue: a stream shows one such buffer at a time, so one transfer would
+  be in flight. Compare depth 1 with depth 4 in the table below.
+- **Buffers of the kernel's, mapped** (\`libusb_dev_mem_alloc\`) save the kernel's
+  copy. A permission for one library gives no view of memory that is not
+  JavaScript's, so we would copy instead: "floor: mapped buffers" does it, beside
+  the floor that uses our own. Hence there is no such option. The sandbox's filter
+  would allow the mapping.
+- **Large transfers** are made in pieces of 1 MiB by \`Device.transferIn\` and
+  \`transferOut\`, one after the other, so that usbfs's memory (16 MiB for all
+  programs by default) has room for them.
 - **OUT data and single transfers.** \`transfer\` copies OUT data when called and
   gives a promise and, for IN, a buffer of the caller's own. A standing input
   lends its buffer and allocates nothing per transfer.

@@ -1,5 +1,7 @@
 /** Who is measured: how each is prepared, started, and how much it is given to do. */
 
+import { type Case, isForMapped, isPromised } from "./cases.ts";
+
 /** A peer as a command; `undefined` from `prepare` means it cannot be had here. */
 export interface Peer {
   readonly name: string;
@@ -15,8 +17,8 @@ export interface Peer {
   /** The deepest queue it can keep. */
   readonly depthMax?: number;
   readonly isochronous: boolean;
-  /** Does only the cases that targets are about, and those with usbfs's system calls. */
-  readonly targetsOnly?: boolean;
+  /** The cases it is for; default all. */
+  readonly does?: (c: Case) => boolean;
   /** Makes it ready; gives the command, or why it is absent. */
   readonly prepare: (
     folder: string,
@@ -149,12 +151,17 @@ async function sandboxed(folder: string): ReturnType<Peer["prepare"]> {
 /** What our own client costs at least: the native calls alone. */
 export const FLOOR = "floor: native calls";
 
-async function floor(): ReturnType<Peer["prepare"]> {
-  const { findLibrary } = await import("./client_support.ts");
-  const library = findLibrary();
-  return library === undefined
-    ? { absent: "libusb-1.0 is not installed" }
-    : { command: [...scopedDeno(library, "floor.ts"), library] };
+/** The same with the kernel's buffers mapped here: what they would gain. */
+export const MAPPED_FLOOR = "floor: mapped buffers";
+
+function floor(...options: readonly string[]): Peer["prepare"] {
+  return async () => {
+    const { findLibrary } = await import("./client_support.ts");
+    const library = findLibrary();
+    if (library === undefined) return { absent: "libusb-1.0 is not installed" };
+    const command = [...scopedDeno(library, "floor.ts"), library, ...options];
+    return { command };
+  };
 }
 
 /** Nothing of it is compiled while it runs. */
@@ -174,7 +181,7 @@ export const PEERS: readonly Peer[] = [
     name: SANDBOXED,
     share: 1,
     isochronous: true,
-    targetsOnly: true,
+    does: isPromised,
     prepare: sandboxed,
   },
   {
@@ -183,7 +190,14 @@ export const PEERS: readonly Peer[] = [
     isochronous: true,
     prepare: ours("fresh"),
   },
-  { name: FLOOR, share: 1, isochronous: true, prepare: floor },
+  { name: FLOOR, share: 1, isochronous: true, prepare: floor() },
+  {
+    name: MAPPED_FLOOR,
+    share: 1,
+    isochronous: false,
+    does: isForMapped,
+    prepare: floor("mapped"),
+  },
   {
     name: "npm usb 2, buffer reused",
     share: 0.1,

@@ -9,13 +9,17 @@
  */
 
 import { cpuUsage } from "node:process";
-import { Device } from "../../driver/device.ts";
 import { type AnyDriver, defineDriver } from "../../driver/driver.ts";
 import { startDriver } from "../../driver/host/start_driver.ts";
 import type { DevicePort } from "../../driver/port.ts";
 import { endpointAddress, interfaceNumber } from "../../driver/usb.ts";
 import { LibusbPort } from "../../ffi/libusb_port.ts";
 import { monotonicClock } from "./client_support.ts";
+import {
+  measureStreams,
+  setModel,
+  type StreamFigures,
+} from "./product_streams.ts";
 
 /** What is measured here. Times in the unit of their name. */
 export interface ProductFigures {
@@ -30,22 +34,6 @@ export interface ProductFigures {
   readonly idle: { readonly devices: number; readonly cpuPart: number };
   readonly paths: readonly PathFigures[];
   readonly streams: StreamFigures;
-}
-
-/** Megabytes per second of 16 KiB transfers, 8 in flight, over the same fake device. */
-export interface StreamFigures {
-  /** A standing input's sink: the measure of the others. */
-  readonly input: number;
-  /** `for await` over reports, each the reader's own. */
-  readonly reports: number;
-  /** A `ReadableStream`, read with a buffer of the reader's. */
-  readonly readable: number;
-  /** A `WritableStream`, 64 KiB chunks. */
-  readonly writable: number;
-  /** A standing input's sink on a SuperSpeed bus, 64 KiB transfers, 4 in flight. */
-  readonly busInput: number;
-  /** The same bus, a `ReadableStream` piped to a file. */
-  readonly busToFile: number;
 }
 
 /** From the completion in the fake device to whoever waits. */
@@ -63,19 +51,14 @@ const BULK_IN = endpointAddress(0x82);
 /** Model 1 of the fake device: completes that much later; here never. */
 const NEVER_NS = 3_600e9;
 const IDLE_DEVICES = 64;
-const IDLE_MS = 3_000;
+/** Each; the middle one counts: a collector that tidies up once is not what idling costs. */
+const IDLE_WINDOW_MS = 1_000;
+const IDLE_WINDOWS = 5;
 const LAG_MS = 1_500;
 const GROWTH_TRANSFERS = 10_000_000;
 /** Before the first reading: compilers, caches and the heap's young generation. */
 const SETTLE_TRANSFERS = 500_000;
 const PATH_REPORTS = 2_000;
-const STREAM_BYTES = 16 * 1024;
-const STREAM_TRANSFERS = 40_000;
-/** As in cases.ts: 5 µs and 2.5 µs per KiB. */
-const BUS = [2, 5_000, 2_500] as const;
-const BUS_BYTES = 64 * 1024;
-const BUS_IN_FLIGHT = 4;
-const BUS_TRANSFERS = 2_000;
 const FLOOD_REPORTS = 60_000;
 /** While drivers start: 64 devices with 4 transfers each take 50 ms to clear. */
 const START_TICK_NS = 200_000;
@@ -92,23 +75,6 @@ async function openDevice(): Promise<DevicePort> {
   const device = await port.open(info);
   await device.claimInterface(interfaceNumber(0));
   return device;
-}
-
-async function setModel(
-  device: DevicePort,
-  ...model: readonly [mode: number, a: number, b: number]
-): Promise<void> {
-  await device.transfer({
-    type: "controlOut",
-    setup: {
-      requestType: "vendor",
-      recipient: "device",
-      request: 1,
-      value: 0,
-      index: 0,
-    },
-    data: new Uint8Array(BigUint64Array.from(model.map(BigInt)).buffer),
-  });
 }
 
 function percentiles(values: number[]): { p50: number; p99: number } {
@@ -190,14 +156,18 @@ async function measureIdle(): Promise<ProductFigures["idle"]> {
     });
   }
   await new Promise((resolve) => setTimeout(resolve, 500));
+  const parts: number[] = [];
+  for (let n = 0; n < IDLE_WINDOWS; n++) parts.push(await cpuPartOfWindow());
+  for (const device of devices) await device.close();
+  return { devices: IDLE_DEVICES, cpuPart: percentiles(parts).p50 };
+}
+
+async function cpuPartOfWindow(): Promise<number> {
   const start = cpuUsage();
   const startMs = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+  await new Promise((resolve) => setTimeout(resolve, IDLE_WINDOW_MS));
   const used = cpuUsage(start);
-  const wallMs = performance.now() - startMs;
-  const cpuPart = (used.user + used.system) / 1000 / wallMs;
-  for (const device of devices) await device.close();
-  return { devices: IDLE_DEVICES, cpuPart };
+  return (used.user + used.system) / 1000 / (performance.now() - startMs);
 }
 
 /** When each report reached the handler, and its own stamp. */
@@ -277,118 +247,6 @@ function microseconds(ns: readonly number[]): { p50: number; p99: number } {
   return percentiles(ns.map((value) => value / 1000));
 }
 
-/** Megabytes per second of work that moves so many bytes; the second time counts. */
-async function rate(
-  bytes: number,
-  work: () => Promise<void>,
-): Promise<number> {
-  await work();
-  const startMs = performance.now();
-  await work();
-  return bytes / (performance.now() - startMs) / 1000;
-}
-
-async function measureStreams(port: DevicePort): Promise<StreamFigures> {
-  await setModel(port, 0, 0, 0);
-  const device = new Device(port);
-  const options = { transfersInFlight: 8, transferLengthBytes: STREAM_BYTES };
-  const wanted = Math.round(STREAM_TRANSFERS * Math.max(effort, 0.1));
-  const bytes = wanted * STREAM_BYTES;
-  const figures = {
-    input: await rate(bytes, () => readInput(port, options, wanted)),
-    reports: await rate(bytes, async () => {
-      let count = 0;
-      for await (const _ of device.endpoint(0x82).reports(options)) {
-        if (++count >= wanted) break;
-      }
-    }),
-    readable: await rate(bytes, async () => {
-      const reader = device.endpoint(0x82).openReadable(options)
-        .getReader({ mode: "byob" });
-      let buffer = new Uint8Array(STREAM_BYTES);
-      for (let got = 0; got < bytes;) {
-        const { value } = await reader.read(buffer);
-        if (value === undefined) break;
-        got += value.length;
-        buffer = new Uint8Array(value.buffer);
-      }
-      await reader.cancel();
-    }),
-    writable: await rate(bytes, async () => {
-      const writer = device.endpoint(0x02).openWritable().getWriter();
-      const chunk = new Uint8Array(4 * STREAM_BYTES);
-      for (let count = 0; count < wanted; count += 4) await writer.write(chunk);
-      await writer.close();
-    }),
-  };
-  return { ...figures, ...await measurePipe(port, device) };
-}
-
-/** Whether a pipe to a file keeps up with a bulk source on a SuperSpeed bus. */
-async function measurePipe(
-  port: DevicePort,
-  device: Device,
-): Promise<Pick<StreamFigures, "busInput" | "busToFile">> {
-  await setModel(port, ...BUS);
-  const wanted = Math.round(BUS_TRANSFERS * Math.max(effort, 0.1));
-  const bytes = wanted * BUS_BYTES;
-  const options = {
-    transfersInFlight: BUS_IN_FLIGHT,
-    transferLengthBytes: BUS_BYTES,
-  };
-  return {
-    busInput: await rate(bytes, () => readInput(port, options, wanted)),
-    busToFile: await rate(bytes, async () => {
-      const file = await Deno.open(scratchFile, {
-        write: true,
-        truncate: true,
-      });
-      const enough = new AbortController();
-      let left = bytes;
-      const count = new TransformStream<Uint8Array, Uint8Array>({
-        transform(chunk, controller): void {
-          controller.enqueue(chunk);
-          left -= chunk.length;
-          if (left <= 0) controller.terminate();
-        },
-      });
-      const source = device.endpoint(0x82).openReadable({
-        ...options,
-        signal: enough.signal,
-      });
-      // Ended by the transform, which the source sees as a cancel.
-      await Promise.allSettled([
-        source.pipeTo(count.writable),
-        count.readable.pipeTo(file.writable),
-      ]);
-      enough.abort();
-    }),
-  };
-}
-
-async function readInput(
-  port: DevicePort,
-  options: {
-    readonly transfersInFlight: number;
-    readonly transferLengthBytes: number;
-  },
-  wanted: number,
-): Promise<void> {
-  let count = 0;
-  const done = Promise.withResolvers<void>();
-  const input = port.openInput({
-    endpoint: BULK_IN,
-    ...options,
-    sink: () => {
-      if (++count >= wanted) done.resolve();
-      return true;
-    },
-    onEnd: ({ status }) => done.reject(new Error(status)),
-  });
-  await done.promise;
-  await input.stop();
-}
-
 async function main(): Promise<void> {
   const device = await openDevice();
   const timerLagMs = await measureLag(device);
@@ -402,7 +260,10 @@ async function main(): Promise<void> {
   for (const devices of [1, 8, 64]) {
     paths.push(await measurePath(device, devices, 0));
   }
-  const streams = await measureStreams(device);
+  const streams = await measureStreams(device, {
+    effort,
+    file: scratchFile,
+  });
   const figures: ProductFigures = { timerLagMs, growth, idle, paths, streams };
   console.log(JSON.stringify(figures));
   await device.close();

@@ -8,10 +8,8 @@ import {
   type Case,
   caseLine,
   CASES,
-  isAsUsbfs,
   isTimed,
   type Measurement,
-  TARGETS,
 } from "./cases.ts";
 import type { Peer } from "./peers.ts";
 
@@ -56,12 +54,8 @@ export function casesOf(peer: Peer): readonly Case[] {
   return CASES.filter((c) =>
     c.depth <= (peer.depthMax ?? Infinity) &&
     (peer.isochronous || !c.name.startsWith("isochronous")) &&
-    (peer.targetsOnly !== true || isPromised(c))
+    (peer.does?.(c) ?? true)
   );
-}
-
-function isPromised(c: Case): boolean {
-  return isAsUsbfs(c) || TARGETS.some((target) => target.case === c.name);
 }
 
 /** Runs all rounds. A peer that fails in a round is named and misses that round. */
