@@ -116,6 +116,13 @@ Deno.test("The watchdog's time is taken when it is ours and sound", () => {
 
 const COMMAND = [Deno.execPath(), "run", "cli.ts", "serve", "/etc/lab 1.toml"];
 
+Deno.test("A service is never given up, but for what no retry helps", () => {
+  const { text } = systemdUnit({ command: ["/usr/bin/driverspace"] });
+  assertStringIncludes(text, "\nStartLimitIntervalSec=0\n");
+  assertStringIncludes(text, "\nRestart=on-failure\n");
+  assertStringIncludes(text, "\nRestartPreventExitStatus=77 78\n");
+});
+
 Deno.test("A unit quotes its command and refuses what cannot stand in it", () => {
   const { text } = systemdUnit({
     command: ["/usr/bin/driverspace", "serve", 'a "b" $HOME 100%\\'],
