@@ -67,6 +67,11 @@ export interface SandboxPolicy {
   readonly landlockAbiMinimum: number;
   /** The process that must be the parent, and with which the driver dies. */
   readonly parentProcessId?: number;
+  /**
+   * Waits beside the driver that has the device: leaves alone what that driver
+   * claims, and is bound to its parent when it becomes the driver itself.
+   */
+  readonly isStandby: boolean;
   /** Whom to become; needs root. */
   readonly user?: { readonly userId: number; readonly groupId: number };
   /** Own network, IPC, host name and cgroup namespaces; needs root. */
@@ -82,6 +87,7 @@ type Defaulted =
   | "requests"
   | "driverArguments"
   | "landlockAbiMinimum"
+  | "isStandby"
   | "isolate";
 
 /** What must be said, and what may be. */
@@ -114,6 +120,7 @@ export function sandboxPolicy(input: SandboxPolicyInput): SandboxPolicy {
     requests: [],
     driverArguments: [],
     landlockAbiMinimum: 1,
+    isStandby: false,
     isolate: false,
     ...input,
   };

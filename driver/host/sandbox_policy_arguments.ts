@@ -36,6 +36,7 @@ export function launcherArguments(policy: SandboxPolicy): readonly string[] {
     ...(policy.parentProcessId === undefined
       ? []
       : [`--die-with-parent=${policy.parentProcessId}`]),
+    ...(policy.isStandby ? ["--standby"] : []),
     ...(user === undefined ? [] : [`--user=${user.userId}:${user.groupId}`]),
     ...(policy.isolate ? ["--isolate"] : []),
     ...(virtualBus === undefined ? [] : [
@@ -65,7 +66,7 @@ const VALUED = new Set([
   "bus-folder",
   "bus-root",
 ]);
-const FLAGS = new Set(["detach", "isolate"]);
+const FLAGS = new Set(["detach", "standby", "isolate"]);
 
 /**
  * Reads the launcher's options back into a policy.
@@ -99,6 +100,7 @@ export function parseLauncherArguments(
     driverPath,
     driverArguments,
     landlockAbiMinimum: readNumber(values.get("landlock-minimum") ?? "1"),
+    isStandby: values.has("standby"),
     isolate: values.has("isolate"),
     ...readProcess(values),
     ...readVirtualBus(values),

@@ -111,8 +111,9 @@ export const CHECKED_CALLS: readonly CheckedCall[] = [
   {
     call: "prctl",
     rule:
-      "names, dumpable, seccomp, no_new_privs, MDWE, names of mappings; else EINVAL",
-    reason: "not the parent-death signal: a driver must not forget it",
+      "names, dumpable, seccomp, no_new_privs, MDWE, names of mappings, SIGKILL as the parent-death signal; else EINVAL",
+    reason:
+      "a standby binds itself when it becomes the driver; no other signal and not none: a driver must not forget it",
   },
   {
     call: "arch_prctl",

@@ -198,6 +198,8 @@ export function takeInterfaces(
     for (const number of policy.interfaces) {
       const driver = boundDriver(libc, device, number);
       if (driver === undefined) continue;
+      // The driver it stands by for: it has none of it before that is gone.
+      if (policy.isStandby && driver === "usbfs") continue;
       if (policy.kernelDriver === "refuse" || driver === "usbfs") {
         throw new LaunchRefused(
           "interface-busy",

@@ -89,7 +89,9 @@ export function giveUpRights(
     ]);
   }
   if (policy.parentProcessId !== undefined) {
-    dieWithParent(libc, policy.parentProcessId, start.parentProcessId);
+    // A standby outlives it by the time it takes to make the device safe.
+    if (!policy.isStandby) bindToParent(libc);
+    checkParent(libc, policy.parentProcessId, start.parentProcessId);
   }
   demand(libc, "seccomp", "prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
 }
@@ -128,9 +130,13 @@ function changeUser(
   demand(libc, "identity", "setresuid", [userId, userId, userId]);
 }
 
-/** After the change of user, which clears the signal; then look whether the parent is still there. */
-function dieWithParent(libc: Libc, wanted: number, atStart: number): void {
+/** After the change of user, which clears the signal. */
+function bindToParent(libc: Libc): void {
   demand(libc, "parent-gone", "prctl", [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
+}
+
+/** After it was bound: whether the parent is still there. */
+function checkParent(libc: Libc, wanted: number, atStart: number): void {
   const now = libc.call("getppid");
   if (now !== wanted || atStart !== wanted) {
     throw new LaunchRefused(

@@ -55,6 +55,9 @@ const FCNTL_COMMANDS = [0, 1, 2, 3, 1030];
  * include/uapi/linux/prctl.h.
  */
 const PRCTL_OPTIONS = [3, 4, 15, 16, 21, 22, 38, 39, 65, 66, 0x53564d41];
+/** A standby that becomes the driver binds itself to its parent; nobody can be loosed. */
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
 /** ARCH_SET_FS and ARCH_CET_STATUS, which libc asks on start. */
 const ARCH_PRCTL_OPTIONS = [0x1002, 0x3001];
 /** SECCOMP_SET_MODE_FILTER and SECCOMP_GET_ACTION_AVAIL. */
@@ -83,7 +86,7 @@ export function driverRules(options: DriverFilterOptions): Rules {
   rules.set("kill", when([is(0, processId, 32)], failWith(ERRNO.EPERM)));
   rules.set("tgkill", when([is(0, processId, 32)], failWith(ERRNO.EPERM)));
   rules.set("fcntl", oneOf(1, FCNTL_COMMANDS));
-  rules.set("prctl", oneOf(0, PRCTL_OPTIONS));
+  rules.set("prctl", prctlRule());
   rules.set("arch_prctl", oneOf(0, ARCH_PRCTL_OPTIONS));
   rules.set("seccomp", oneOf(0, SECCOMP_OPERATIONS));
   // The new limit is a pointer: none means that limits are read.
@@ -169,6 +172,15 @@ function setVirtualRules(rules: Map<string, Rule>): void {
   const AF_UNIX = 1;
   setAll(rules, VIRTUAL_CALLS.calls, ALLOW);
   rules.set("socket", when([is(0, AF_UNIX, 32)], failWith(ERRNO.EPERM)));
+}
+
+function prctlRule(): Rule {
+  const binds = [is(0, PR_SET_PDEATHSIG, 32), is(1, SIGKILL, 64)];
+  const options = PRCTL_OPTIONS.map((option) => [is(0, option, 32)]);
+  return {
+    clauses: [...options, binds].map((when) => ({ when, then: ALLOW })),
+    otherwise: failWith(ERRNO.EINVAL),
+  };
 }
 
 function ioctlRule(requests: readonly number[]): Rule {

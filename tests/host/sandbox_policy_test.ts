@@ -51,6 +51,7 @@ Deno.test("A policy survives the way through the launcher's command line", () =>
       driverArguments: ["--", "--device=x", "a b"],
       landlockAbiMinimum: 3,
       parentProcessId: 4711,
+      isStandby: true,
       user: { userId: 65534, groupId: 65533 },
       isolate: true,
     }),

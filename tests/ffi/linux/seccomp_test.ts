@@ -85,6 +85,10 @@ const DRIVER: readonly Case[] = [
   ["fcntl", [3, 4], EINVAL],
   ["prctl", [15], ALLOW],
   ["prctl", [1, 0], EINVAL],
+  // A standby may bind itself to its parent; nobody may be bound more loosely.
+  ["prctl", [1, 9], ALLOW],
+  ["prctl", [1, 15], EINVAL],
+  ["prctl", [1, 9n << 32n | 9n], EINVAL],
   ["socket", [2, 1], EPERM],
   ["socketpair", [1, 0o2000001], ALLOW],
   ["socketpair", [1, 2], EPERM],
