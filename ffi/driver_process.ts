@@ -9,12 +9,20 @@
 import type { AnyDriver } from "../driver/driver.ts";
 import { decodeDriverConfig } from "../driver/host/driver_config.ts";
 import { runDriver } from "../driver/host/driver_main.ts";
+import type { LogSink } from "../driver/host/log.ts";
 import { DRIVER_EXIT } from "../driver/host/exit_class.ts";
 import { LaunchRefused } from "../driver/host/sandbox_policy_failures.ts";
 import { takeLauncherReport } from "../driver/host/sandbox_policy_report.ts";
+import { type Awakened, standBy } from "../driver/host/standby_main.ts";
 import { StartClock } from "../driver/host/start_clock.ts";
 import { Libc } from "./linux/libc.ts";
-import { openDirect, openLocked, type ProcessStart } from "./process_device.ts";
+import {
+  type LockedParts,
+  openDirect,
+  openLocked,
+  parkLocked,
+  type ProcessStart,
+} from "./process_device.ts";
 import {
   once,
   openLog,
@@ -39,26 +47,56 @@ export async function serveDriver(driver: AnyDriver): Promise<never> {
   }
   const { config } = start;
   leaveInterruptToHost();
-  const libc = once(() => Libc.open(config.library));
-  const clock = new StartClock();
+  const parts = partsOf(start);
+  const awakened = config.isStandby === true
+    ? await waitForTurn(driver, start, parts)
+    : undefined;
   const code = await runDriver({
-    driver,
-    config,
-    clock,
+    ...{ driver, config, pid: Deno.pid, output: writeAll },
+    clock: parts.clock,
     seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
-    logSink: openLog(config, libc),
-    input: readInput(),
-    output: writeAll,
+    logSink: parts.logSink,
     firstOutput: (bytes) => Deno.stdout.writeSync(bytes),
-    pid: Deno.pid,
-    open: () =>
-      config.mode === "direct"
-        ? openDirect(config, { kernelDriver: driver.kernelDriver ?? "detach" })
-        : openLocked(start, { libc, clock }),
-    turn: clock.turn,
-    onReady: () => clock.started(),
+    input: awakened?.input ?? readInput(),
+    open: awakened?.open ??
+      (() =>
+        config.mode === "direct"
+          ? openDirect(config, {
+            kernelDriver: driver.kernelDriver ?? "detach",
+          })
+          : openLocked(start, parts)),
+    turn: parts.clock.turn,
+    onReady: () => parts.clock.started(),
   });
   Deno.exit(code);
+}
+
+interface Parts extends LockedParts {
+  readonly logSink: LogSink;
+}
+
+function partsOf({ config }: ProcessStart): Parts {
+  const libc = once(() => Libc.open(config.library));
+  return { libc, clock: new StartClock(), logSink: openLog(config, libc) };
+}
+
+/** As a standby: comes back as the driver, or not at all. */
+async function waitForTurn(
+  driver: AnyDriver,
+  start: ProcessStart,
+  parts: Parts,
+): Promise<Awakened> {
+  const { clock, logSink } = parts;
+  const outcome = await standBy({
+    ...{ driver, config: start.config, clock, logSink, pid: Deno.pid },
+    input: readInput(),
+    output: writeAll,
+    park: () => parkLocked(start, parts),
+    // What the runtime loads late it loads now, while nobody waits for it.
+    onParked: () => clock.started(),
+  });
+  if ("code" in outcome) Deno.exit(outcome.code);
+  return outcome;
 }
 
 /**

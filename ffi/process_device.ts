@@ -100,37 +100,101 @@ function checkPermissions(config: DriverConfig): void {
   });
 }
 
+/** What a process in the sandbox takes its device with. */
+export interface LockedParts {
+  readonly libc: () => Libc;
+  readonly clock: StartClock;
+}
+
 /** In the sandbox: takes over the descriptor, then closes every door behind it. */
-export async function openLocked(
+export function openLocked(
   start: ProcessStart,
-  parts: { readonly libc: () => Libc; readonly clock: StartClock },
+  parts: LockedParts,
 ): Promise<HeldDevice> {
-  const { config } = start;
-  try {
+  return refusedAsUsbError(async () => {
+    const { port, facts } = await openLibusb(start, parts);
+    const device = await takeDescriptor(port, start.config);
+    const report = await enterStage2(parts.libc(), start.report);
+    return { ...facts, device, sandbox: summaryOf(report) };
+  });
+}
+
+/** A process in the sandbox with every door closed, whose device is not taken over yet. */
+export interface LockedProcess {
+  readonly sandbox: SandboxSummary;
+  /** @throws {UsbError} When the device cannot be had. */
+  readonly open: () => Promise<HeldDevice>;
+  /** From now on it dies with its parent; `false`: the parent is dead already. */
+  readonly bindToHost: () => boolean;
+}
+
+/** In the sandbox: closes every door, and leaves the device alone until it is told. */
+export function parkLocked(
+  start: ProcessStart,
+  parts: LockedParts,
+): Promise<LockedProcess> {
+  return refusedAsUsbError(async () => {
     const libc = parts.libc();
-    verifyConfined(libc, start.report);
-    const port = await LibusbPort.open({
-      libraryPath: config.library,
-      discovery: false,
-      turn: parts.clock.turn,
-      checkPermissions: false,
-    });
-    const { busNumber, nodePath, portPath, strings } = config;
-    const device = await port.openDescriptor(DEVICE_DESCRIPTOR, {
-      ...(busNumber === 0 ? {} : { busNumber }),
-      nodePath,
-      portPath,
-      ...(strings === undefined ? {} : { strings }),
-      // The launcher did what had to be done; the filter refuses more.
-      kernelDriver: "refuse",
-    });
-    const report = await enterStage2(libc, start.report);
+    const host = libc.call("getppid");
+    const { port, facts } = await openLibusb(start, parts);
+    const sandbox = summaryOf(await enterStage2(libc, start.report));
     return {
-      device,
-      sandbox: summaryOf(report),
-      ...outputOf(port, config),
-      versions: versionsWith(port),
+      sandbox,
+      open: async () => {
+        const device = await takeDescriptor(port, start.config);
+        return { ...facts, device, sandbox };
+      },
+      bindToHost: () => {
+        libc.check("prctl", [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
+        return libc.call("getppid") === host;
+      },
     };
+  });
+}
+
+/** include/uapi/linux/prctl.h. */
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
+interface OpenedLibusb {
+  readonly port: LibusbPort;
+  /** Asked while everything may be asked. */
+  readonly facts: Pick<HeldDevice, "versions" | "writeNow">;
+}
+
+async function openLibusb(
+  { config, report }: ProcessStart,
+  { libc, clock }: LockedParts,
+): Promise<OpenedLibusb> {
+  verifyConfined(libc(), report);
+  const port = await LibusbPort.open({
+    libraryPath: config.library,
+    discovery: false,
+    turn: clock.turn,
+    checkPermissions: false,
+  });
+  const versions = versionsWith(port);
+  return { port, facts: { versions, ...outputOf(port, config) } };
+}
+
+async function takeDescriptor(
+  port: LibusbPort,
+  config: DriverConfig,
+): Promise<DevicePort> {
+  const { busNumber, nodePath, portPath, strings } = config;
+  return await port.openDescriptor(DEVICE_DESCRIPTOR, {
+    ...(busNumber === 0 ? {} : { busNumber }),
+    nodePath,
+    portPath,
+    ...(strings === undefined ? {} : { strings }),
+    // The launcher did what had to be done; the filter refuses more.
+    kernelDriver: "refuse",
+  });
+}
+
+async function refusedAsUsbError<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof LaunchRefused)) throw error;
     throw new UsbError({

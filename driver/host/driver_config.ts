@@ -45,6 +45,8 @@ export interface DriverConfig {
   readonly options: { readonly [key: string]: Json };
   /** Whether its journal has all bytes, for crash bundles. Default: names, sizes and times. */
   readonly journal?: "outline" | "full";
+  /** Waits for its turn before it touches the device. In a sandbox only. */
+  readonly isStandby?: boolean;
   /** Direct mode: start although the runtime grants more than is needed. */
   readonly allowExcess?: boolean;
 }
@@ -100,5 +102,6 @@ export const CONFIG: Checker<DriverConfig> = shape({
   logLevel: optional(oneOf("debug", "info", "warn", "error")),
   options: jsonObject,
   journal: optional(oneOf("outline", "full")),
+  isStandby: optional(boolean),
   allowExcess: optional(boolean),
 });

@@ -1,13 +1,13 @@
 /**
- * What runs in the process that makes a device safe: opens it, claims what the
- * dead driver claimed, performs the steps, writes a line into the log and one
- * frame to the host. How the device is opened is an argument, so that nothing
- * here knows libusb.
+ * What a process does that makes a device safe: opens it, claims what the dead
+ * driver claimed, performs the steps, writes a line into the log and one frame
+ * to the host. How the device is opened is an argument, so that nothing here
+ * knows libusb.
  *
  * @module
  */
 
-import type { InterfaceSelector } from "../driver.ts";
+import type { InterfaceSelector, SafeStateStep } from "../driver.ts";
 import { UsbError } from "../errors.ts";
 import type { Clock } from "../loop/clock.ts";
 import { performSafeState, type SafeStateReport } from "../loop/safe_state.ts";
@@ -48,13 +48,17 @@ export interface SafeStateMainOptions {
  * driver left undone.
  */
 export const SAFE_STATE_STEPS_MS = 2_000;
+/** A driver that is dead holds its interfaces until the kernel has closed what it had open. */
+const CLAIM_MS = 500;
+/** Between two tries to claim. */
+const CLAIM_AGAIN_MS = 10;
 
 /** Performs an order; gives the code to exit with. Everything is written then. */
 export async function performOrder(
   options: SafeStateMainOptions,
 ): Promise<number> {
   const frame = await attempt(options);
-  writeLine(options, frame);
+  logSafeState(options, frame);
   await options.output(encodeSafeStateFrame(frame));
   switch (frame.result) {
     case "done":
@@ -78,10 +82,40 @@ async function attempt(options: SafeStateMainOptions): Promise<SafeStateFrame> {
     return notDone(error, steps.length);
   }
   const { device, sandbox } = opened;
-  const unclaimed = await claim(device, order.interfaces);
+  const { interfaces } = order;
+  const report = await claimAndPerform(device, { interfaces, steps }, clock);
+  return { ...report, sandbox };
+}
+
+/** What a driver declares of its safe state. */
+export interface SafeStatePlan {
+  /** What the driver claims. */
+  readonly interfaces: readonly InterfaceSelector[];
+  readonly steps: readonly SafeStateStep[];
+  /** How long others may hold an interface. Default: until a dead driver's are free. */
+  readonly claimMs?: number;
+}
+
+/**
+ * Makes a device safe that is open. Its interfaces stay claimed. Never throws
+ * for what the device does.
+ */
+export async function claimAndPerform(
+  device: DevicePort,
+  { interfaces, steps, claimMs = CLAIM_MS }: SafeStatePlan,
+  clock: Clock,
+): Promise<SafeStateReport> {
+  const endMs = clock.nowMs() + claimMs;
+  const unclaimed = await claim(device, interfaces, { clock, endMs });
   const timeoutMs = SAFE_STATE_STEPS_MS;
   const report = await performSafeState(device, steps, { clock, timeoutMs });
-  return { ...withReason(report, unclaimed), sandbox };
+  return withReason(report, unclaimed);
+}
+
+/** By when it must be claimed. */
+interface ClaimLimit {
+  readonly clock: Clock;
+  readonly endMs: number;
 }
 
 /**
@@ -91,18 +125,38 @@ async function attempt(options: SafeStateMainOptions): Promise<SafeStateFrame> {
 async function claim(
   device: DevicePort,
   interfaces: readonly InterfaceSelector[],
+  limit: ClaimLimit,
 ): Promise<UsbError | undefined> {
   let first: UsbError | undefined;
   for (const selector of interfaces) {
     try {
-      const { interfaceNumber } = findInterface(device, selector);
-      await device.claimInterface(interfaceNumber);
+      await claimOne(device, selector, limit);
     } catch (error) {
       if (!(error instanceof UsbError)) throw error;
       first ??= error;
     }
   }
   return first;
+}
+
+/** Who holds it is on the way out, and no second driver claims it meanwhile. */
+async function claimOne(
+  device: DevicePort,
+  selector: InterfaceSelector,
+  { clock, endMs }: ClaimLimit,
+): Promise<void> {
+  const { interfaceNumber } = findInterface(device, selector);
+  for (;;) {
+    try {
+      return await device.claimInterface(interfaceNumber);
+    } catch (error) {
+      const isHeld = error instanceof UsbError && error.code === "busy";
+      if (!isHeld || clock.nowMs() >= endMs) throw error;
+    }
+    await new Promise<void>((resolve) =>
+      clock.setTimer(CLAIM_AGAIN_MS, resolve)
+    );
+  }
 }
 
 /** A step that failed for want of an interface has its reason there. */
@@ -119,8 +173,17 @@ function notDone(error: UsbError, steps: number): SafeStateReport {
   return { result, stepsDone: 0, steps, reason: error.message };
 }
 
+/** Who writes the line, and where. */
+export interface SafeStateLogger
+  extends Pick<SafeStateMainOptions, "clock" | "logSink" | "pid"> {
+  readonly order: Pick<SafeStateOrder, "driver" | "config">;
+}
+
 /** The supervisor logs it, too; this line stands in the driver's own log. */
-function writeLine(options: SafeStateMainOptions, frame: SafeStateFrame): void {
+export function logSafeState(
+  options: SafeStateLogger,
+  frame: SafeStateReport,
+): void {
   const { order: { driver, config }, clock, logSink, pid } = options;
   const log = new Log({
     sink: logSink,

@@ -34,6 +34,8 @@ export interface LabOptions {
   readonly isDirect?: boolean;
   readonly tools?: Partial<Toolbox>;
   readonly safeStateTimeoutMs?: number;
+  /** Default false: what a test says of a death must not hang on how long it took to it. */
+  readonly hasStandby?: boolean;
   /** More lines of the options in the configuration. */
   readonly options?: string;
   /** Default: a folder of its own. */
@@ -106,6 +108,7 @@ export class HeaterLab implements AsyncDisposable {
       `[drivers.heater]
 driver = "${HEATER_DRIVER.pathname}"
 device = { virtual = "heater" }
+standby = ${options.hasStandby === true}
 [drivers.heater.options]
 target = 55
 ${options.options ?? ""}`,
@@ -139,6 +142,13 @@ ${options.options ?? ""}`,
       .split("\n").filter((line) => line !== "")
       .map((line): Record<string, unknown> => JSON.parse(line))
       .filter((line) => line["event"] === event);
+  }
+
+  /** Takes the driver's log away, as somebody else's rotation would. */
+  moveLog(): void {
+    const path = `${this.#folder.path}/heater.log`;
+    Deno.renameSync(path, `${path}.old`);
+    Deno.createSync(path).close();
   }
 
   /** Signals the driver's process. */
