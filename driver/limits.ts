@@ -63,6 +63,13 @@ export const MAX_TIMEOUT_MS = 86_400_000;
  */
 export const DRIVER_HEAP_MEBIBYTES = 256;
 
+/**
+ * Standbys of one supervisor, each a process that waits with 14 MB of its own:
+ * together a quarter of the 512 MiB that the unit we print allows, however many
+ * drivers there are.
+ */
+export const STANDBYS_MAX = 8;
+
 /** One frame between driver and supervisor: a command's result with its data in it. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
 /** One line of the log; longer ones are cut and say so. */

@@ -32,15 +32,20 @@ export class LogKeeper implements Disposable {
     });
   }
 
-  /** A process has just been started with it. */
-  begin(): void {
-    this.#begunAs = identityOf(this.#path);
+  /** Which file it is now. */
+  get file(): string | undefined {
+    return identityOf(this.#path);
+  }
+
+  /** A driver begins with it; `file` when that was opened before. */
+  begin(file: string | undefined = this.file): void {
+    this.#begunAs = file;
   }
 
   /** Why it is not kept as it should be, if so. */
   get problem(): string | undefined {
     if (this.#begunAs === undefined) return this.#rotationProblem;
-    return identityOf(this.#path) === this.#begunAs
+    return this.file === this.#begunAs
       ? this.#rotationProblem
       : "its log was moved or removed: lines are lost to sight until it is started again";
   }

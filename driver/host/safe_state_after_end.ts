@@ -10,17 +10,21 @@ import type { SafeStateReport } from "../loop/safe_state.ts";
 import type { DeviceInfo } from "../port.ts";
 import type { DriverProcessEnd } from "./driver_process.ts";
 import { SAFE_STATE_TIMEOUT_MS } from "./safe_state_process.ts";
+import { STANDBY_SAFE_TIMEOUT_MS } from "./standby_words.ts";
 
 /**
  * Makes a device safe in a process of its own, and resolves when that process
  * is gone: it bounds its own time.
  */
-export type MakeSafe = (device: DeviceInfo) => Promise<SafeStateReport>;
+export type MakeSafe = (device: DeviceInfo) => Promise<MadeSafe>;
+
+/** What a process reports; of a standby it is said that it was one. */
+export type MadeSafe = SafeStateReport & { readonly by?: "standby" };
 
 /** What became of a device after a driver, and who saw to it. */
 export interface SafeStateOutcome extends SafeStateReport {
-  /** The driver itself, or a process that was started for it. */
-  readonly by: "driver" | "process";
+  /** The driver itself, its standby, or a process that was started for it. */
+  readonly by: "driver" | "standby" | "process";
 }
 
 /** What is known of an end. */
@@ -29,8 +33,8 @@ export type EndOfDriver = Pick<
   "exitClass" | "safeState" | "signal" | "wasReady" | "isRefused"
 >;
 
-/** After the time limit and a SIGKILL: gone in milliseconds, unless it sits in the kernel. */
-const STUCK_AFTER_MS = SAFE_STATE_TIMEOUT_MS + 2_000;
+/** After the time limits of a standby and of a process, and a SIGKILL: gone in milliseconds, unless it sits in the kernel. */
+const STUCK_AFTER_MS = STANDBY_SAFE_TIMEOUT_MS + SAFE_STATE_TIMEOUT_MS + 2_000;
 
 /**
  * Whether nobody vouches for the device. What the driver says of itself counts:
@@ -55,7 +59,7 @@ export async function safeAfter(
   options: {
     readonly clock: Clock;
     /** Begins to make it safe. */
-    readonly make: () => Promise<SafeStateReport>;
+    readonly make: () => Promise<MadeSafe>;
     /** The process does not end, even killed. */
     readonly onStuck?: () => void;
   },
@@ -64,7 +68,7 @@ export async function safeAfter(
   const { clock, make, onStuck = () => {} } = options;
   const stuck = clock.setTimer(STUCK_AFTER_MS, onStuck);
   try {
-    return { ...await make(), by: "process" };
+    return { by: "process", ...await make() };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { ...NOTHING_DONE, result: "failed", reason, by: "process" };

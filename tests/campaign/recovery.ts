@@ -6,8 +6,9 @@
  *     deno run --allow-all tests/campaign/recovery.ts [ROUNDS]
  *
  * A recovery counts from the signal to READY, which follows on transfers that
- * passed. With a safe state there are two processes in a row: the one that makes
- * the device safe, and the driver. The supervisor runs as a client of the bus,
+ * passed. With a standby, which each death here waits for, one process makes the
+ * device safe and is the driver; this is what is promised. Without one a safe
+ * state takes two processes in a row, and what that takes is told. The supervisor runs as a client of the bus,
  * so that a start costs what it does on a real one; the times to a safe device
  * and of hangs have one more start of the runtime in them, the bus's own.
  */
@@ -21,6 +22,7 @@ import { ServedBus } from "../cli/served_bus.ts";
 
 /** Failures in a row are no reason to wait here: the pauses are another matter. */
 const AT_ONCE = "restart = { backoff_ms_base = 0, failures_max = 1000 }\n";
+const COLD = `${AT_ONCE}standby = false\n`;
 const HEATER_AT_ONCE = `
 [drivers.heater.restart]
 backoff_ms_base = 0
@@ -29,6 +31,8 @@ failures_max = 1000
 /** It declares no safe state, and takes any device of the test's. */
 const CARELESS =
   new URL("../cli/fixtures/counting_driver.ts", import.meta.url).pathname;
+/** Of the line of a standby that is there. */
+const WAITING = { msg: "A standby waits" };
 /** Promised: beyond a plain start, in milliseconds. */
 const BEYOND_P50_MS = 100;
 const BEYOND_P99_MS = 250;
@@ -45,11 +49,10 @@ async function main(rounds: number): Promise<void> {
       ["SIGKILL to READY, with a safe state", "usbtmc"],
     ] as const
   ) {
-    await using served = new ServedBus(driver, AT_ONCE);
-    await served.serve();
-    let ready = 1;
-    const recoveries = await times(rounds, () => recovery(served, ready++));
+    const recoveries = await recover(driver, { rounds, isCold: false });
     tell(name, recoveries);
+    const cold = await recover(driver, { rounds, isCold: true });
+    tell(`${name}, no standby`, cold);
     judge(`${name}, p50 beyond a plain start`, {
       ms: quantile(recoveries, 0.5) - quantile(plain, 0.5),
       mostMs: BEYOND_P50_MS,
@@ -122,9 +125,22 @@ async function plainStart(): Promise<number> {
 
 const SCRIPT = 'data:application/javascript,console.log("hello")';
 
+async function recover(
+  driver: string,
+  { rounds, isCold }: { readonly rounds: number; readonly isCold: boolean },
+): Promise<number[]> {
+  await using served = new ServedBus(driver, isCold ? COLD : AT_ONCE);
+  await served.serve();
+  let ready = 1;
+  return await times(rounds, async () => {
+    if (!isCold) await served.logged("driver.standby", WAITING, ready - 1);
+    return await recovery(served, ready++);
+  });
+}
+
 /** To the millisecond in which the supervisor logs it. */
 async function recovery(served: ServedBus, ready: number): Promise<number> {
-  const pid = served.driver();
+  const pid = await served.driver();
   const atMs = Date.now();
   Deno.kill(pid, "SIGKILL");
   const line = await served.logged("driver.state", { to: "ready" }, ready);

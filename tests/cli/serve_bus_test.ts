@@ -33,7 +33,7 @@ Deno.test(
   async () => {
     await using served = new ServedBus();
     await served.serve();
-    const [driver, first] = [served.driver(), served.watcher()];
+    const [driver, first] = [await served.driver(), served.watcher()];
     Deno.kill(first, "SIGKILL");
     const failed = await served.logged("bus.failed");
     assertMatch(String(failed["msg"]), /nobody watches it: .*SIGKILL/);
@@ -45,7 +45,11 @@ Deno.test(
     assertMatch(String(silent["msg"]), /it fell silent and was killed/);
     await served.logged("bus.recovered", {}, 1);
     assert(!isAlive(second), "It was killed");
-    assertEquals(served.driver(), driver, "The driver is the same process");
+    assertEquals(
+      await served.driver(),
+      driver,
+      "The driver is the same process",
+    );
     // What came while nobody watched is seen by the next one.
     const third = served.watcher();
     Deno.kill(third, "SIGKILL");
@@ -60,7 +64,7 @@ Deno.test(
   async () => {
     await using served = new ServedBus();
     await served.serve();
-    const left = [served.driver(), served.watcher()];
+    const left = [await served.driver(), served.watcher()];
     served.signal("SIGKILL");
     await served.ended();
     const killedAtMs = performance.now();

@@ -5,6 +5,7 @@
  */
 
 import { serveFlags } from "../../driver/host/serve_permissions.ts";
+import { askSupervisor } from "../../driver/host/supervisor/client.ts";
 import { systemClock } from "../../driver/host/system_clock.ts";
 import { VirtualMultimeter } from "../../driver/sim/devices/multimeter.ts";
 import { VirtualBus } from "../../driver/sim/virtual_bus.ts";
@@ -34,6 +35,11 @@ export class ServedBus implements AsyncDisposable {
   readonly #folder = new Folder();
   #client: ClientProcess | undefined;
   #stderr: Promise<string> | undefined;
+  /**
+   * Whether the supervisor is the child of another client of the bus. Then the
+   * bus goes on for what outlives it.
+   */
+  protected readonly isInner: boolean = false;
 
   /** `driver` as a configuration names it; `more` are lines of its entry. */
   constructor(driver = "usbtmc", more = "") {
@@ -65,7 +71,13 @@ ${more}`,
 
   /** The supervisor's process. */
   get pid(): number {
-    return this.#running().child.pid;
+    const { pid } = this.#running().child;
+    if (!this.isInner) return pid;
+    const inner = descendants(pid).find(({ commandLine }) =>
+      commandLine.includes("cli.ts serve ")
+    );
+    if (inner === undefined) throw new Error("There is no supervisor");
+    return inner.pid;
   }
 
   /** Starts a supervisor and waits until its driver is ready. */
@@ -78,9 +90,13 @@ ${more}`,
   async begin(): Promise<void> {
     const folders = ["state", "run", "cache"].map((name) => this.path(name));
     const denoFolder = await denoDir();
+    const outer = this.isInner
+      ? { program: "/bin/sh", args: ["-c", '"$0" "$@"; exec sleep 600'] }
+      : undefined;
     const client = await this.#transport.spawn({
-      program: Deno.execPath(),
+      program: outer?.program ?? Deno.execPath(),
       args: [
+        ...(outer === undefined ? [] : [...outer.args, Deno.execPath()]),
         ...["run", "--quiet", "--unstable-net"],
         ...serveFlags({
           denoPath: Deno.execPath(),
@@ -163,13 +179,17 @@ ${more}`,
     return this.#one(/ --allow-ffi=\S+ --allow-read=\S+ \S+\.js$/);
   }
 
-  /** The driver's process. */
-  driver(): number {
-    return this.#one(/ --sandbox=/);
+  /** The driver's process. Its standby looks alike from outside. */
+  async driver(name = "dmm"): Promise<number> {
+    const { body } = await askSupervisor(this.socket, `/drivers/${name}`);
+    const { pid }: { pid: unknown } = JSON.parse(body);
+    if (typeof pid === "number") return pid;
+    throw new Error(`There is no process: ${body}`);
   }
 
   signal(signal: Deno.Signal): void {
-    this.#client?.kill(signal);
+    if (this.isInner) Deno.kill(this.pid, signal);
+    else this.#client?.kill(signal);
   }
 
   /** Waits for the supervisor's end. */
@@ -192,6 +212,12 @@ ${more}`,
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // One within another client would outlive that.
+    try {
+      if (this.isInner) this.signal("SIGKILL");
+    } catch {
+      // It has ended.
+    }
     await this.#transport.close();
     this.bus.close();
     this.#folder[Symbol.dispose]();

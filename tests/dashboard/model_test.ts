@@ -45,6 +45,7 @@ function view(parts: Partial<DriverView> = {}): DriverView {
     degraded: null,
     device: null,
     pid: 1,
+    standby: false,
     starts: 1,
     failures: 0,
     next_attempt_ms: null,

@@ -46,7 +46,7 @@ export const DRILLS: readonly Drill[] = [
   { name: "supervisor killed", run: supervisorKilled },
 ];
 
-/** Waits until the driver serves, heats, and has done so for a healthy while. */
+/** Waits until the driver serves, heats, has done so for a healthy while, and its standby waits. */
 export async function settled(service: DrilledService): Promise<void> {
   const { follower, heater } = service;
   const endMs = performance.now() + STEP_TIMEOUT_MS;
@@ -57,6 +57,10 @@ export async function settled(service: DrilledService): Promise<void> {
   }
   await follower.next(follower.mark, isReading, due("a reading"));
   await sleep(HEALTHY_MS);
+  while ((await service.driver())["standby"] !== true) {
+    if (performance.now() > endMs) throw new Error("No standby waits");
+    await sleep(50);
+  }
 }
 
 type Break = () => void | Promise<void>;

@@ -3,10 +3,16 @@
 import type { ClientProcess } from "../../driver/host/client_process.ts";
 import { LineSplitter } from "../../driver/host/line_splitter.ts";
 import {
+  decodeStandbyOrder,
+  encodeParked,
+  type StandbyOrder,
+} from "../../driver/host/standby_words.ts";
+import {
   decodeHostFrame,
   type DriverFrame,
   encodeFrame,
   type HostFrame,
+  type SandboxSummary,
 } from "../../driver/host/wire.ts";
 import type { WireTelemetry } from "../../driver/host/wire_telemetry.ts";
 
@@ -82,6 +88,8 @@ export class FakeProcess implements ClientProcess {
   readonly status: Promise<Deno.CommandStatus>;
   /** Frames the host sent. */
   readonly received: HostFrame[] = [];
+  /** Orders the host sent while it was a standby. */
+  readonly orders: StandbyOrder[] = [];
   /** Signals the host sent. */
   readonly signals: Deno.Signal[] = [];
   /** Ends when it is sent SIGKILL. Default true. */
@@ -92,14 +100,26 @@ export class FakeProcess implements ClientProcess {
   #err: ReadableStreamDefaultController<Uint8Array> | undefined;
   #isOver = false;
 
-  constructor(onFrame: (frame: HostFrame) => void = () => {}) {
+  /** With `onOrder` it is a standby until it is told to go. */
+  constructor(
+    onFrame?: (frame: HostFrame) => void,
+    onOrder?: (order: StandbyOrder) => void,
+  ) {
+    const isStandby = (): boolean =>
+      onOrder !== undefined && !this.orders.includes("go");
     this.status = this.#ended.promise;
     this.stdin = new WritableStream({
       write: (bytes) => {
         for (const line of this.#splitter.push(bytes)) {
+          if (isStandby()) {
+            const order = decodeStandbyOrder(line);
+            this.orders.push(order);
+            onOrder?.(order);
+            continue;
+          }
           const frame = decodeHostFrame(line);
           this.received.push(frame);
-          onFrame(frame);
+          onFrame?.(frame);
         }
       },
     });
@@ -110,6 +130,11 @@ export class FakeProcess implements ClientProcess {
   /** Says frames on stdout. */
   say(...frames: DriverFrame[]): void {
     for (const frame of frames) this.sayBytes(encodeFrame(frame));
+  }
+
+  /** Says that it waits, as a standby. */
+  park(sandbox: SandboxSummary = { mode: "direct", layers: {} }): void {
+    this.sayBytes(encodeParked(sandbox));
   }
 
   /** Says anything on stdout. */

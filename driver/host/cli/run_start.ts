@@ -41,10 +41,14 @@ export interface StartedRun extends AsyncDisposable {
   readonly options: RunPlan["options"];
   find(): Promise<DeviceInfo | undefined>;
   spawn(device: DeviceInfo): Promise<ClientProcess>;
+  /** Starts a process that waits to be the driver; `undefined` where none can. */
+  readonly spawnStandby:
+    | ((device: DeviceInfo) => Promise<ClientProcess>)
+    | undefined;
   /** Makes a device safe when its driver is dead; `undefined` for a driver that declares no safe state. */
   readonly makeSafe: MakeSafe | undefined;
   /** Why a READY does not count, if so. */
-  refusal(ready: ReadyFrame): string | undefined;
+  refusal(ready: Pick<ReadyFrame, "sandbox">): string | undefined;
 }
 
 /** How a run may differ from what its plan says. */
@@ -84,6 +88,7 @@ export async function startRun(
   try {
     const way = await chooseWay(plan, toolbox, source);
     const isDirect = way.kind === "direct";
+    const { standby } = way;
     const begin = async (line: DriverCommandLine): Promise<ClientProcess> => {
       const client = bus === undefined
         ? spawnClient(line.line, line)
@@ -105,6 +110,9 @@ export async function startRun(
         checkAccess(plan, device, toolbox);
         return begin(command);
       },
+      spawnStandby: standby === undefined
+        ? undefined
+        : (device) => begin(standby(configOf(device), device)),
       makeSafe: safetyOf({
         steps,
         begin: (device) => begin(way.safeState(configOf(device), device)),

@@ -57,6 +57,8 @@ export interface Way {
   /** For people. */
   readonly note: string;
   command(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
+  /** A process that waits beside the driver; `undefined` where none can. */
+  readonly standby?: Way["command"];
   /** The process that makes the device safe when the driver is dead. */
   safeState(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
   /** Why a process does not count: less holds it than the policy demands. */
@@ -144,6 +146,13 @@ export async function sandboxedWay(
     command: (config, device) => {
       policy = policyOf(startOf(bundles.driverPath, config, device));
       return lineOf(policy);
+    },
+    standby: (config, device) => {
+      const own = { ...config, isStandby: true };
+      return lineOf({
+        ...policyOf(startOf(bundles.driverPath, own, device)),
+        isStandby: true,
+      });
     },
     safeState: (config, device) => {
       const { safeStatePath } = bundles;

@@ -14,6 +14,7 @@ import type { ClientProcess } from "../client_process.ts";
 import { LogKeeper } from "../log_keeper.ts";
 import { prepareLogFile } from "../log_rotation.ts";
 import type { DriverEntry } from "../supervisor/configuration.ts";
+import type { StandbyWays } from "../supervisor/standby.ts";
 import type { PreparedDriver } from "../supervisor/supervisor_words.ts";
 import type { CliIo } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
@@ -85,6 +86,7 @@ export async function prepareEntry(
       return process;
     },
     makeSafe: started.makeSafe,
+    standby: entry.hasStandby ? standbyOf(started, keeper) : undefined,
     refusal: (ready) => started.refusal(ready),
     dispose: async () => {
       keeper[Symbol.dispose]();
@@ -129,6 +131,26 @@ function choiceOf(entry: DriverEntry, toolbox: Toolbox): DeviceChoice {
 async function devicesOf(started: StartedRun): Promise<DeviceInfo[]> {
   const device = await started.find();
   return device === undefined ? [] : [device];
+}
+
+/** One that was started with a log that is gone since would write where nobody reads. */
+function standbyOf(
+  started: StartedRun,
+  keeper: LogKeeper,
+): StandbyWays | undefined {
+  const { spawnStandby } = started;
+  if (spawnStandby === undefined) return undefined;
+  return {
+    spawn: async (device) => {
+      const { file } = keeper;
+      return {
+        client: await spawnStandby(device),
+        isStale: () => keeper.file !== file,
+        taken: () => keeper.begin(file),
+      };
+    },
+    refusal: (sandbox) => started.refusal({ sandbox }),
+  };
 }
 
 /** A permission problem is told as the world's, which the policy of restarts knows. */

@@ -107,6 +107,7 @@ const DRIVER: Readonly<Record<string, JsonObject>> = {
     type: ["object", "null"],
   },
   pid: maybe("integer"),
+  standby: flag,
   starts: count,
   failures: count,
   "next_attempt_ms": maybe("number"),

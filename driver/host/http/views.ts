@@ -43,6 +43,7 @@ export function driverView(status: UnitStatus): JsonObject {
       version: deviceVersion(status.device.descriptor.deviceVersion),
     },
     pid: status.pid ?? null,
+    standby: status.hasStandby,
     starts: status.starts,
     failures: status.failures,
     next_attempt_ms: status.nextAttemptMs ?? null,

@@ -87,6 +87,11 @@ export class DriverMetrics {
     this.#observe("driver_recovery_seconds", durationMs / 1_000);
   }
 
+  /** A standby waits, or none does. */
+  standby(isParked: boolean): void {
+    this.#set("driver_standby", isParked ? 1 : 0);
+  }
+
   /** The safe state was performed, by the driver or for it. */
   safeState(result: SafeStateResult): void {
     if (result !== "none") this.#add("safe_state_total", { result });
@@ -135,6 +140,7 @@ export class DriverMetrics {
       this.#touch("mailbox_depth", { lane });
       this.#set("mailbox_capacity", LANES[lane], { lane });
     }
+    this.standby(false);
     const to = "stopped";
     this.transition({ from: to, to, cause: undefined, atMs: 0 });
   }

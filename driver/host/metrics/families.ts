@@ -91,6 +91,7 @@ export const FAMILIES: readonly Family[] = [
   ),
   gauge("driver_up", "Whether the driver is ready.", "driver"),
   gauge("driver_state", "1 for the state it is in.", "driver", "state"),
+  gauge("driver_standby", "Whether its next process waits.", "driver"),
   counter("driver_starts_total", "Processes started.", "driver"),
   counter(
     "driver_restarts_total",

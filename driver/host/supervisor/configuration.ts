@@ -42,6 +42,8 @@ export interface DriverEntry {
   readonly logLevel?: LogLevel;
   readonly profile: "default" | "jitless";
   readonly restart: RestartPolicy;
+  /** Whether its next process waits while it serves. */
+  readonly hasStandby: boolean;
   /** Its crash bundles hold every byte of the device, and can be replayed. */
   readonly recordsPayloads: boolean;
 }
@@ -227,6 +229,7 @@ function readDriver(
   const logLevel = table.choice("log_level", LOG_LEVELS);
   const profile = table.choice("profile", ["default", "jitless"]) ?? "default";
   const options = readOptions(table.table("options"));
+  const hasStandby = table.flag("standby") ?? true;
   const restart = readRestart(table.table("restart"));
   const crashBundles = table.table("crash_bundles");
   const recordsPayloads = crashBundles.flag("payloads") ?? false;
@@ -243,6 +246,7 @@ function readDriver(
     ...(logLevel === undefined ? {} : { logLevel }),
     profile,
     restart,
+    hasStandby,
     recordsPayloads,
   };
 }

@@ -27,13 +27,16 @@ import { EndRecord } from "./end_record.ts";
 import { describeSeveral } from "./identity.ts";
 import { DeviceSafety } from "./device_safety.ts";
 import { LastValues } from "./last_values.ts";
+import { NextAttempt } from "./next_attempt.ts";
 import { endOfSpawn, watchKill } from "./spawned.ts";
+import { isStandbyFault, Standby } from "./standby.ts";
 import { StateRecord } from "./state_record.ts";
 import {
   canQueueIn,
   degradedBy,
   type DriverStatus,
   retryAdvice,
+  standbyOptions,
   type SupervisedDriverOptions,
   UNKILLABLE_MS,
 } from "./supervised_driver_words.ts";
@@ -51,7 +54,8 @@ export class SupervisedDriver {
   #held: DeviceInfo | undefined;
   #process: DriverProcess | undefined;
   #history: RestartHistory;
-  #attempt: { readonly timer: Timer; readonly dueMs: number } | undefined;
+  readonly #attempt: NextAttempt;
+  readonly #standby: Standby;
   #killWatch: Timer | undefined;
   readonly #memory = new DeviceMemory();
   readonly #ends: EndRecord;
@@ -68,9 +72,11 @@ export class SupervisedDriver {
     this.#record = new StateRecord(options.clock);
     this.#ends = new EndRecord(options.clock);
     this.#history = options.history ?? NO_FAILURES;
+    this.#attempt = new NextAttempt(options.clock);
+    this.#standby = new Standby(standbyOptions(options));
     this.#safety = new DeviceSafety({
       clock: options.clock,
-      makeSafe: () => options.makeSafe?.(),
+      makeSafe: () => this.#standby.orElse(options.makeSafe?.()),
       isThere: (device) => this.#isThere(device),
       isLeftBehind: options.isLeftBehind ?? false,
       onStuck: () => this.#stuck("the process that makes its device safe"),
@@ -85,7 +91,7 @@ export class SupervisedDriver {
 
   /** The device no other driver may have now. */
   get heldDeviceId(): string | undefined {
-    return this.#held?.id;
+    return this.#held?.id ?? this.#standby.heldDeviceId;
   }
 
   /** Whether a death of the supervisor now would leave the device as it is. */
@@ -107,7 +113,12 @@ export class SupervisedDriver {
   }
 
   /** Ends it in order; resolves when it is over. */
-  stop(reason: string): Promise<void> {
+  async stop(reason: string): Promise<void> {
+    await this.#end(reason);
+    await this.#standby.close();
+  }
+
+  #end(reason: string): Promise<void> {
     if (this.state === "stopped") {
       this.#isWanted = false;
       return Promise.resolve();
@@ -116,7 +127,7 @@ export class SupervisedDriver {
     this.#isWanted = false;
     this.#stopReason = reason;
     this.#queue.refuse("the driver was stopped");
-    this.#cancelAttempt();
+    this.#attempt.cancel();
     if (this.#held === undefined) this.#become("stopped", reason);
     else if (this.state === "starting" || this.state === "ready") {
       this.#become("stopping", reason);
@@ -128,6 +139,7 @@ export class SupervisedDriver {
   /** Tells what is on the bus now. Called at every look, changed or not. */
   devicesChanged(devices: readonly DeviceInfo[]): void {
     this.#devices = devices;
+    this.#standby.look(devices);
     if (this.#held !== undefined) {
       if (!this.#isThere(this.#held)) this.#process?.deviceLeft();
       return;
@@ -162,7 +174,7 @@ export class SupervisedDriver {
         code: "state",
         operation: `run ${command}`,
         reason: `the driver is ${this.state}`,
-        advice: retryAdvice(this.#nextAttemptMs),
+        advice: retryAdvice(this.#attempt.leftMs),
       }),
     );
   }
@@ -184,7 +196,8 @@ export class SupervisedDriver {
       pid: this.#process?.pid,
       starts: this.#starts,
       failures: this.#history.failures,
-      nextAttemptMs: this.#nextAttemptMs,
+      hasStandby: this.#standby.isParked,
+      nextAttemptMs: this.#attempt.leftMs,
       beat,
       beatAgeMs: this.#beatAtMs === undefined
         ? undefined
@@ -198,11 +211,6 @@ export class SupervisedDriver {
     };
   }
 
-  get #nextAttemptMs(): number | undefined {
-    if (this.#attempt === undefined) return undefined;
-    return Math.max(0, this.#attempt.dueMs - this.#options.clock.nowMs());
-  }
-
   #identify(): ReturnType<SupervisedDriverOptions["identify"]> {
     return this.#options.identify(this.#devices);
   }
@@ -213,7 +221,7 @@ export class SupervisedDriver {
 
   /** Starts a process if its one device is there, else waits for it. */
   #consider(): void {
-    this.#cancelAttempt();
+    this.#attempt.cancel();
     const found = this.#identify();
     if (found.kind === "one") return this.#launch(found.device);
     const cause = found.kind === "several"
@@ -238,7 +246,7 @@ export class SupervisedDriver {
   async #live(device: DeviceInfo): Promise<void> {
     const { spawn, clock, refusal, limits } = this.#options;
     await this.#safety.before(device);
-    const client = await spawn(device).catch(endOfSpawn);
+    const client = await this.#standby.takeOr(device, spawn).catch(endOfSpawn);
     if ("exitClass" in client) return this.#conclude(client, device);
     this.#starts++;
     const watched = watchKill(client, () => this.#killed());
@@ -288,6 +296,7 @@ export class SupervisedDriver {
     this.#beatAtMs = nowMs;
     this.#memory.serves();
     this.#become("ready");
+    this.#standby.serves(device);
     if (this.#endedAtMs !== undefined) {
       this.#options.onRecovered?.(nowMs - this.#endedAtMs);
       this.#endedAtMs = undefined;
@@ -323,6 +332,13 @@ export class SupervisedDriver {
     if (end.exitClass === "clean") {
       this.#over(end);
       return this.#consider();
+    }
+    if (this.#standby.isTaken && isStandbyFault(end)) {
+      return this.#pause(
+        "backoff",
+        0,
+        `its standby did not take over: ${end.message}`,
+      );
     }
     const nowMs = clock.nowMs();
     // A process that was stuck has no other way out of its state.
@@ -370,20 +386,13 @@ export class SupervisedDriver {
     this.#become("backoff", cause);
     if (state === "quarantined") this.#become("quarantined", cause);
     if (delayMs === 0) return this.#consider();
-    const { clock } = this.#options;
-    this.#attempt = {
-      dueMs: clock.nowMs() + delayMs,
-      timer: clock.setTimer(delayMs, () => this.#consider()),
-    };
-  }
-
-  #cancelAttempt(): void {
-    this.#attempt?.timer.cancel();
-    this.#attempt = undefined;
+    void this.#standby.retire();
+    this.#attempt.in(delayMs, () => this.#consider());
   }
 
   #become(to: DriverState, cause?: string): void {
     const transition = this.#record.become(to, cause);
+    this.#standby.follow(to);
     if (to === "stopped" && !this.#isWanted) this.#stopped.resolve();
     this.#options.onTransition?.(transition);
   }

@@ -20,6 +20,12 @@ import type { DriverState, Transition } from "./driver_states.ts";
 import type { EndNote } from "./end_record.ts";
 import type { Identification } from "./identity.ts";
 import type { LastValue } from "./last_values.ts";
+import {
+  type StandbyNews,
+  type StandbyOptions,
+  StandbySlots,
+  type StandbyWays,
+} from "./standby.ts";
 
 /** What a supervised driver is made of. */
 export interface SupervisedDriverOptions {
@@ -47,6 +53,12 @@ export interface SupervisedDriverOptions {
    * end. `undefined`: the driver declares no safe state.
    */
   readonly makeSafe?: () => MakeSafe | undefined;
+  /** How to have standbys; asked each time. Absent or `undefined`: there is none. */
+  readonly standby?: () => StandbyWays | undefined;
+  /** Shared with others. Default: its own. */
+  readonly standbySlots?: StandbySlots;
+  /** A standby waits, or none does any more. */
+  readonly onStandby?: (news: StandbyNews) => void;
   /** Whether a command may be done twice without harm. */
   readonly isIdempotent?: (command: string) => boolean;
   /** Looks at each READY; a sentence refuses it. */
@@ -79,6 +91,8 @@ export interface DriverStatus {
   /** The device it has. */
   readonly device: DeviceInfo | undefined;
   readonly pid: number | undefined;
+  /** Whether the next process waits already. */
+  readonly hasStandby: boolean;
   readonly starts: number;
   /** In a row, without a healthy while between them. */
   readonly failures: number;
@@ -100,6 +114,19 @@ export interface DriverStatus {
 export const UNKILLABLE_MS = 2_000;
 /** A loop later than this serves, but not well. */
 const LAG_MS_MAX = 500;
+
+/** What its standby is made of. */
+export function standbyOptions(
+  options: SupervisedDriverOptions,
+): StandbyOptions {
+  const { clock, standbySlots = new StandbySlots() } = options;
+  return {
+    clock,
+    ways: () => options.standby?.(),
+    slots: standbySlots,
+    onChange: (news) => options.onStandby?.(news),
+  };
+}
 
 /** Whether a command may wait for the driver in this state. */
 export function canQueueIn(state: DriverState): boolean {

@@ -26,6 +26,7 @@ import type { Transition } from "./driver_states.ts";
 import type { EventRing } from "./event_ring.ts";
 import { type Identification, identify } from "./identity.ts";
 import type { LineChoice, RecentLogTail } from "./recent_log.ts";
+import { standbyLine, type StandbySlots } from "./standby.ts";
 import { SupervisedDriver } from "./supervised_driver.ts";
 import type { DriverStatus } from "./supervised_driver_words.ts";
 import type { PreparedDriver, SupervisorLog } from "./supervisor_words.ts";
@@ -47,6 +48,8 @@ export interface SupervisedUnitOptions {
   readonly history?: RestartHistory;
   /** As `SupervisedDriverOptions.isLeftBehind`. */
   readonly isLeftBehind?: boolean;
+  /** Shared by all units. */
+  readonly standbySlots: StandbySlots;
   /** Something changed that a state file remembers; `isUrgent`: before what comes next. */
   readonly onChange: (isUrgent: boolean) => void;
 }
@@ -256,6 +259,8 @@ export class SupervisedUnit {
       random,
       history,
       isLeftBehind,
+      standbySlots: this.#options.standbySlots,
+      standby: () => this.#prepared?.standby,
       policy: entry.restart,
       identify: (devices) => this.#identify(devices),
       spawn: (device) => {
@@ -269,6 +274,11 @@ export class SupervisedUnit {
       onTransition: (transition) => this.#changed(transition),
       onFrame: (frame) => this.#take(frame),
       onEnd: (end) => this.#ended(end),
+      onStandby: (news) => {
+        this.#metrics.standby(news.pid !== undefined);
+        const { level, message, data } = standbyLine(news);
+        this.#note(level, "driver.standby", message, data);
+      },
       onSafeState: (outcome) => this.#madeSafe(outcome),
       onRecovered: (durationMs) => {
         this.#metrics.recovered(durationMs);
@@ -342,7 +352,7 @@ export class SupervisedUnit {
       {
         result,
         by,
-        ...(by === "process" ? { steps, steps_done: stepsDone } : {}),
+        ...(by !== "driver" ? { steps, steps_done: stepsDone } : {}),
         ...(reason === undefined ? {} : { reason }),
       },
     );

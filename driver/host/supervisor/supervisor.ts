@@ -21,6 +21,7 @@ import {
 } from "./configuration_diff.ts";
 import type { DriverState } from "./driver_states.ts";
 import type { EventRing } from "./event_ring.ts";
+import { StandbySlots } from "./standby.ts";
 import {
   decodeState,
   encodeState,
@@ -70,6 +71,7 @@ export class Supervisor {
   #remembered: RememberedState["drivers"] = {};
   /** Names of drivers whose supervisor died while they had a device. */
   readonly #leftBehind = new Set<string>();
+  readonly #standbySlots = new StandbySlots();
   readonly #bus: BusView;
   #look: Timer | undefined;
   #looked: Promise<void> = Promise.resolve();
@@ -216,6 +218,7 @@ export class Supervisor {
       prepare,
       ...(crashes === undefined ? {} : { crashes }),
       isTaken: (device) => this.#isTaken(device, entry.name),
+      standbySlots: this.#standbySlots,
       isLeftBehind: this.#leftBehind.delete(entry.name),
       onChange: (isUrgent) => isUrgent ? this.#saveNow() : this.#saveSoon(),
       ...(remembered === undefined ? {} : {

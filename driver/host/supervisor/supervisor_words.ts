@@ -10,6 +10,7 @@ import type { DriverProcessOptions } from "../driver_process.ts";
 import type { Log } from "../log.ts";
 import type { DriverManifest } from "../manifest.ts";
 import type { MakeSafe } from "../safe_state_after_end.ts";
+import type { StandbyWays } from "./standby.ts";
 
 /** Where a supervisor logs: its own file, never a driver's. */
 export type SupervisorLog = Pick<Log, "write" | "record">;
@@ -29,6 +30,8 @@ export interface PreparedDriver {
   readonly spawn: (device: DeviceInfo) => Promise<ClientProcess>;
   /** `undefined`: it declares no safe state. */
   readonly makeSafe?: MakeSafe | undefined;
+  /** `undefined`: it is to have no standby, or can have none. */
+  readonly standby?: StandbyWays | undefined;
   readonly refusal?: DriverProcessOptions["refusal"];
   /** Gives back what was prepared, a virtual bus for instance. */
   readonly dispose?: () => Promise<void>;

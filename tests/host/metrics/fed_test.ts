@@ -3,6 +3,7 @@
 import { BundleShelf } from "../../../driver/host/crash/bundle_shelf.ts";
 import { CLIENT_EVENTS_MAX } from "../../../driver/host/http/event_stream.ts";
 import { FAMILIES } from "../../../driver/host/metrics/families.ts";
+import { STANDBY_AFTER_MS } from "../../../driver/host/supervisor/standby.ts";
 import { SANDBOX_LAYERS } from "../../../driver/host/wire.ts";
 import type { DriverFrame } from "../../../driver/host/wire.ts";
 import { assert, assertEquals } from "../../../driver/std.ts";
@@ -44,6 +45,7 @@ Deno.test("Every metric moves when what it is about happens", async () => {
     },
   });
   bench.isAutomatic = false;
+  bench.hasStandby = true;
   await bench.supervisor.start(configure({ a: "A" }));
   await bench.clock.advance(300);
   const [first] = bench.processes;
@@ -53,6 +55,7 @@ Deno.test("Every metric moves when what it is about happens", async () => {
     [SANDBOX_LAYERS.seccomp]: true,
   };
   first?.process.say({ ...READY, sandbox: { mode: "sandboxed", layers } });
+  await bench.pass(STANDBY_AFTER_MS + 500);
   const depth = { control: 1, timers: 2, commands: 3, reports: 4 };
   first?.process.say(
     { ...beat(1), lagMs: 3, depth, telemetry: TELEMETRY } as DriverFrame,
@@ -67,7 +70,8 @@ Deno.test("Every metric moves when what it is about happens", async () => {
   const serving = await samples(bench);
   first?.process.end(159, "SIGSYS");
   await bench.clock.advance(500);
-  bench.processes.at(-1)?.process.say(READY);
+  assertEquals(bench.standbys[0]?.orders, ["safe", "go"]);
+  bench.standbys[0]?.say(READY);
   await bench.clock.advance(0);
   // A bundle is written beside the loop, and not in virtual time.
   let ended = await samples(bench);

@@ -20,6 +20,7 @@ build_info gauge version deno libusb
 driver_info gauge driver vendor_id product_id port serial
 driver_up gauge driver
 driver_state gauge driver state
+driver_standby gauge driver
 driver_starts_total counter driver
 driver_restarts_total counter driver reason
 driver_recovery_seconds histogram driver

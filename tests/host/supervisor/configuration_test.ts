@@ -29,6 +29,7 @@ failures_max = 3
 [drivers.scope]
 driver = "usbtmc"
 required = false
+standby = false
 device.port = "1-4.2"
 `;
 
@@ -57,6 +58,10 @@ Deno.test("A configuration names drivers, devices, options and limits", () => {
   assertEquals(dmm?.restart.failuresMax, 3);
   assertEquals(dmm?.restart.quarantineMs, 300_000);
   assertEquals(drivers.get("scope")?.isRequired, false);
+  assertEquals([...drivers.values()].map((one) => one.hasStandby), [
+    true,
+    false,
+  ]);
   assertEquals(drivers.get("scope")?.device, { portPath: "1-4.2" });
 });
 
@@ -74,6 +79,7 @@ Deno.test("A configuration tells every mistake with its line and column", () => 
         "[drivers.pen]",
         'driver = "hid"',
         "required = 1",
+        'standby = "yes"',
       ].join("\n"),
     ),
     [
@@ -85,6 +91,7 @@ Deno.test("A configuration tells every mistake with its line and column", () => 
       "lab.toml:7:2: drivers.Scope must be lower case letters, digits and dashes, at most 32",
       "lab.toml:8:2: drivers.pen.device is missing: say which by vendor and product, serial, port, interface_class, or virtual",
       "lab.toml:10:1: drivers.pen.required must be true or false",
+      "lab.toml:11:1: drivers.pen.standby must be true or false",
     ],
   );
 });

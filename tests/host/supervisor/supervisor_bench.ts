@@ -1,5 +1,6 @@
 /** A supervisor in virtual time: a bus, drivers and a disk in a test's hands. */
 
+import { encodeSafeStateFrame } from "../../../driver/host/safe_state_frame.ts";
 import { UsbError } from "../../../driver/errors.ts";
 import { FAMILIES } from "../../../driver/host/metrics/families.ts";
 import { MetricRegistry } from "../../../driver/host/metrics/registry.ts";
@@ -8,6 +9,7 @@ import {
   parseConfiguration,
   type SupervisorConfiguration,
 } from "../../../driver/host/supervisor/configuration.ts";
+import type { StartedStandby } from "../../../driver/host/supervisor/standby.ts";
 import { EventRing } from "../../../driver/host/supervisor/event_ring.ts";
 import {
   Supervisor,
@@ -59,6 +61,9 @@ export class SupervisorBench {
   /** Times a driver's log was flushed. */
   logSyncs = 0;
   onSpawn: () => void = () => {};
+  /** Whether drivers get standbys. */
+  hasStandby = false;
+  readonly standbys: FakeProcess[] = [];
   readonly supervisor: Supervisor;
 
   constructor(options: Pick<SupervisorOptions, "crashes"> = {}) {
@@ -88,6 +93,9 @@ export class SupervisorBench {
           },
           logPath: `/var/log/${entry.name}.log`,
           spawn: (device: DeviceInfo) => this.#spawn(device),
+          standby: this.hasStandby
+            ? { spawn: () => this.#spawnStandby(), refusal: () => undefined }
+            : undefined,
           logProblem: () => this.logProblem,
           syncLog: () => Promise.resolve(void this.logSyncs++),
           makeSafe: () => {
@@ -135,6 +143,21 @@ export class SupervisorBench {
     this.processes.push({ port: device.portPath, process });
     if (this.isAutomatic) queueMicrotask(() => process.say(READY));
     return Promise.resolve(process);
+  }
+
+  #spawnStandby(): Promise<StartedStandby> {
+    const client: FakeProcess = new FakeProcess(
+      (frame) => frame.type === "stop" && client.stop(),
+      (order) => {
+        if (order === "stop") client.end(0);
+        if (order !== "safe") return;
+        this.safeStates++;
+        client.sayBytes(encodeSafeStateFrame(MADE_SAFE));
+      },
+    );
+    this.standbys.push(client);
+    client.park();
+    return Promise.resolve({ client, isStale: () => false, taken: () => {} });
   }
 
   /** Lets time pass; drivers beat. */

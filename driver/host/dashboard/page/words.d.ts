@@ -38,6 +38,7 @@ export interface DriverView {
   readonly degraded: string | null;
   readonly device: DeviceView | null;
   readonly pid: number | null;
+  readonly standby: boolean;
   readonly starts: number;
   readonly failures: number;
   readonly "next_attempt_ms": number | null;
