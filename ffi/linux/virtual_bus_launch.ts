@@ -21,10 +21,11 @@ export interface LaunchOrder {
 }
 
 /**
- * What the launcher sends through the door: three 32-bit numbers, its process
- * id and two of its descriptors: the listener, and a netlink socket.
+ * What the launcher sends through the door before it installs the filter: two
+ * 32-bit numbers, its process id and its descriptor of a netlink socket. The
+ * listener the bus finds itself.
  */
-export const HELLO_BYTES = 12;
+export const HELLO_BYTES = 8;
 
 const NUMBERS = ["usize", "usize", "usize", "usize"] as const;
 
@@ -55,12 +56,17 @@ const CLOEXEC = 0o2000000;
 
 /**
  * Becomes the client. Returns never: on success the process is another
- * program, otherwise it ends.
+ * program, otherwise it ends. `whenFiltered` is for tests: what else the thread
+ * may do between the filter and the bus's answer.
  *
  * @throws {UsbError} Before anything irrevocable was done.
  */
-export function becomeClient(order: LaunchOrder): never {
+export function becomeClient(
+  order: LaunchOrder,
+  whenFiltered: () => void = () => {},
+): never {
   const abi = abiOf(Deno.build.arch);
+  demandOwnNamespaces(Deno.readTextFileSync("/proc/self/uid_map"));
   // SAFETY: signatures of the GNU C library's manual; who owns which memory is
   // said at each call.
   const { symbols: libc } = Deno.dlopen("libc.so.6", SYMBOLS);
@@ -76,14 +82,16 @@ export function becomeClient(order: LaunchOrder): never {
   const command = argumentVector(libc, order.command);
   prepareProcess(libc);
 
-  // From here on nothing in this thread may open a file until the bus listens:
-  // it would wait for an answer of nobody. Plain calls only, no await.
-  const listener = installFilter(libc, abi.seccomp, program);
-  const hello = Int32Array.of(Deno.pid, listener, uevents);
-  // SAFETY: both buffers are ours, with their lengths.
+  // Before the filter: afterwards each open of this thread waits for the bus,
+  // and who knows when the runtime opens something.
+  const hello = Int32Array.of(Deno.pid, uevents);
+  // SAFETY: the buffer is ours, with its length.
   libc.write(door, hello, BigInt(HELLO_BYTES));
+  if (installFilter(libc, abi.seccomp, program) < 0) Deno.exit(NOT_STARTED);
+  whenFiltered();
+  // SAFETY: one byte of ours.
   const wasAccepted = libc.read(door, new Uint8Array(1), 1n) === 1n;
-  if (listener < 0 || !wasAccepted) Deno.exit(NOT_STARTED);
+  if (!wasAccepted) Deno.exit(NOT_STARTED);
   // SAFETY: the strings were duplicated; the vector ends with a null pointer.
   libc.execvp(command[0] ?? 0n, command);
   console.error(`Cannot execute ${order.command[0]}`);
@@ -94,6 +102,20 @@ export function becomeClient(order: LaunchOrder): never {
 const NOT_STARTED = 126;
 /** Exit code of shells for a program that is not there. */
 const NOT_FOUND = 127;
+
+/**
+ * In the machine's own namespace the bus's folder would hide the machine's
+ * `/sys` from everybody. `unshare -r` maps one user, the machine's has all.
+ */
+function demandOwnNamespaces(userMap: string): void {
+  if (/^\s*\d+\s+\d+\s+1\s*$/.test(userMap)) return;
+  throw new UsbError({
+    code: "notSupported",
+    operation: "start a client of the virtual bus",
+    reason: "this process has no namespaces of its own",
+    advice: "A bus starts it by itself: driverspace simulate",
+  });
+}
 
 function showSys(libc: Symbols, sys: string): void {
   const [MS_BIND, MS_REC] = [0x1000n, 0x4000n];

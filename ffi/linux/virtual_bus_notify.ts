@@ -13,7 +13,8 @@ import { UsbError } from "../../driver/errors.ts";
 import { START_TIMEOUT_MS } from "../../driver/limits.ts";
 import { within } from "../../driver/loop/within.ts";
 import type { BusNode } from "../../driver/sim/usbfs_contract.ts";
-import { type Abi, abiOf, COMMON_CALLS } from "./virtual_bus_abi.ts";
+import { type Abi, abiOf } from "./virtual_bus_abi.ts";
+import { adoptDescriptors } from "./virtual_bus_adoption.ts";
 import { HELLO_BYTES } from "./virtual_bus_launch.ts";
 import { SystemClock } from "./virtual_bus_clock.ts";
 import { type Libc, openLibc } from "./virtual_bus_libc.ts";
@@ -199,15 +200,20 @@ export class NotifyTransport implements BusTransport {
     connection: Deno.UnixConn,
   ): Promise<ClientProcess> {
     const hello = new DataView(await readExactly(connection, HELLO_BYTES));
-    const [process, listener, netlink] = [0, 4, 8]
-      .map((at) => hello.getInt32(at, true)) as [number, number, number];
-    const theirs = this.#takeDescriptors(process, [listener, netlink]);
+    let hasEnded = false;
+    void child.status.then(() => hasEnded = true);
+    const taken = await adoptDescriptors(this.#libc, {
+      process: hello.getInt32(0, true),
+      netlink: hello.getInt32(4, true),
+      hasEnded: () => hasEnded,
+    });
+    if (typeof taken === "string") throw notSupported(taken);
     const notifier = new Notifier({
       abi: this.#abi,
       libc: this.#libc,
       listener: new NotificationListener(
         this.#libc,
-        theirs[0],
+        taken.listener,
         this.#lingerUs,
       ),
       nodeAt: (path) => this.#nodes.get(path),
@@ -216,51 +222,17 @@ export class NotifyTransport implements BusTransport {
     const running = notifier.run();
     const peer: Peer = {
       notifier,
-      netlink: theirs[1],
+      netlink: taken.netlink,
       process: new ClientProcess(child, async () => {
         notifier.stop();
         await running;
         this.#peers.delete(peer);
-        this.#libc.symbols.close(theirs[1]);
+        this.#libc.symbols.close(taken.netlink);
       }),
     };
     this.#peers.add(peer);
     await connection.write(new Uint8Array(1));
     return peer.process;
-  }
-
-  /** Copies descriptors of the launching process. */
-  #takeDescriptors(
-    process: number,
-    descriptors: readonly [number, number],
-  ): [number, number] {
-    const { syscall, close } = this.#libc.symbols;
-    // SAFETY: numbers only.
-    const handle = syscall(
-      BigInt(COMMON_CALLS.pidfdOpen),
-      BigInt(process),
-      0n,
-      0n,
-    );
-    const take = (descriptor: number): number =>
-      Number(syscall(
-        BigInt(COMMON_CALLS.pidfdGetfd),
-        handle,
-        BigInt(descriptor),
-        0n,
-      ));
-    const taken: [number, number] = [
-      take(descriptors[0]),
-      take(descriptors[1]),
-    ];
-    close(Number(handle));
-    if (taken[0] >= 0 && taken[1] >= 0) return taken;
-    for (const descriptor of taken) if (descriptor >= 0) close(descriptor);
-    throw notSupported(
-      descriptors[0] < 0
-        ? "the kernel refused a filter with a listener"
-        : "the kernel does not let us take the listener over",
-    );
   }
 
   /** Multicasts in the network namespace of each client, as udevd does. */
