@@ -154,6 +154,7 @@ export const STAGE2_PATH_CALLS: readonly string[] = words(`
   open openat openat2 stat lstat readlink readlinkat access faccessat
   faccessat2 statfs getdents64 getcwd`);
 
+// @__NO_SIDE_EFFECTS__
 function words(text: string): readonly string[] {
   return text.trim().split(/\s+/);
 }

@@ -15,6 +15,7 @@ export interface UsbRequest {
 }
 
 /** `_IOC(direction, 'U', number, size)`. include/uapi/asm-generic/ioctl.h. */
+// @__NO_SIDE_EFFECTS__
 function usb(direction: 0 | 1 | 2 | 3, number: number, size: number): number {
   return ((direction << 30) | (size << 16) | (0x55 << 8) | number) >>> 0;
 }

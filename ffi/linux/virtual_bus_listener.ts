@@ -14,9 +14,12 @@ const NOTIF_RECV = 0xc0502100n;
 const NOTIF_SEND = 0xc0182101n;
 const NOTIF_ID_VALID = 0x40082102n;
 const NOTIF_ADDFD = 0x40182103n;
+const NOTIF_SET_FLAGS = 0x40082104n;
 
 const CONTINUE = 1;
 const ADDFD_SETFD_AND_SEND = 3;
+/** Client and we take turns: who wakes the other is about to sleep itself. */
+const SYNC_WAKE_UP = 1n;
 
 /** Linux, include/uapi/asm-generic/poll.h. */
 const POLLIN = 0x1;
@@ -85,6 +88,9 @@ export class NotificationListener implements Disposable {
     this.#descriptor = descriptor;
     this.#wake = libc.symbols.eventfd(0, O.CLOEXEC | O.NONBLOCK);
     this.#timeout[1] = BigInt(lingerUs) * 1000n; // struct timespec
+    // Kernels before 6.6 do not know it and wake as ever.
+    // SAFETY: numbers only.
+    libc.symbols.ioctlWithNumber(descriptor, NOTIF_SET_FLAGS, SYNC_WAKE_UP);
     this.watch([]);
   }
 

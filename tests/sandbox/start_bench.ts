@@ -20,7 +20,7 @@ import { cacheFolder, exists, LIBUSB } from "./harness.ts";
 const STARTS = 21;
 const TRANSFER_RUNS = 9;
 const TRANSFERS = 1500;
-/** Issue and README promise these. */
+/** The most that the sandbox may cost. */
 const START_RATIO_MAX = 3;
 const TRANSFER_COST_MAX = 0.05;
 
