@@ -8,7 +8,11 @@
 import { UsbError } from "../errors.ts";
 import type { FoundLibrary, SandboxFacts } from "./cli/toolbox.ts";
 import type { DeviceRow } from "./device_rows.ts";
-import { deniesNewCode } from "./sandbox_policy_explain.ts";
+import {
+  deniesNewCode,
+  hasFilters,
+  SECCOMP_ACTIONS,
+} from "./sandbox_policy_explain.ts";
 import type { SystemReader } from "./system_reader.ts";
 
 /** `note`: works, but something better can be had. `fail`: does not work. */
@@ -237,8 +241,7 @@ function checkLandlock(abi: number): Check {
 
 function checkSeccomp(system: SystemReader): Check {
   const name = "seccomp";
-  const actions = system.readText("/proc/sys/kernel/seccomp/actions_avail");
-  if (actions?.includes("errno") === true) {
+  if (hasFilters(system.readText(SECCOMP_ACTIONS))) {
     return { name, result: "ok", found: "filters" };
   }
   return {

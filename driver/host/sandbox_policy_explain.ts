@@ -56,6 +56,8 @@ export interface ExplainMachine {
   readonly architecture: "x86_64" | "aarch64";
   /** 0: no Landlock. */
   readonly landlockAbi: number;
+  /** Whether the kernel takes seccomp filters; default: it does. */
+  readonly hasSeccomp?: boolean;
   readonly isRoot: boolean;
   /** `6.1.0-18-amd64`; default: new enough for everything. */
   readonly kernelRelease?: string;
@@ -154,7 +156,7 @@ function layers(
   policy: SandboxPolicy,
   machine: ExplainMachine,
 ): ExplainedLayer[] {
-  const { landlockAbi, isRoot } = machine;
+  const { landlockAbi, isRoot, hasSeccomp = true } = machine;
   const isTight = policy.profile === "jitless";
   const canBeTight = deniesNewCode(machine.kernelRelease);
   return [
@@ -167,8 +169,10 @@ function layers(
     ),
     layer(
       "seccomp",
-      true,
-      `an allow-list; ${FATAL_CALLS.length} calls kill, unknown ones fail`,
+      hasSeccomp,
+      hasSeccomp
+        ? `an allow-list; ${FATAL_CALLS.length} calls kill, unknown ones fail`
+        : "not in this kernel: nothing will start",
     ),
     layer(
       "interface mask",
@@ -177,7 +181,7 @@ function layers(
     ),
     layer(
       "stage 2",
-      true,
+      hasSeccomp,
       "no path at all, not dumpable, Deno permissions revoked",
     ),
     layer(
@@ -217,6 +221,14 @@ function layers(
       "parent-death signal, which the driver cannot forget",
     ),
   ];
+}
+
+/** Where a kernel says what its seccomp filters may answer. */
+export const SECCOMP_ACTIONS = "/proc/sys/kernel/seccomp/actions_avail";
+
+/** Whether a kernel takes filters as ours, by what stands there. */
+export function hasFilters(seccompActions: string | undefined): boolean {
+  return seccompActions?.includes("errno") === true;
 }
 
 /** Whether a kernel has PR_SET_MDWE, which the jitless profile needs: from Linux 6.3 on. */

@@ -3,6 +3,7 @@ import { configurationValue, interfaceNumber } from "../../driver/usb.ts";
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertStringIncludes,
 } from "../../driver/std.ts";
 import { call, fakeDevice, fakeSystem, fakeToolbox } from "./fake_parts.ts";
@@ -93,6 +94,37 @@ Deno.test("explain --json says that the jitless profile needs Linux 6.3 where it
     isActive: true,
     detail: "jitless: no executable memory can be made",
   });
+});
+
+Deno.test("explain says which layers this machine lacks, and that nothing starts without them", async () => {
+  const actions = "/proc/sys/kernel/seccomp/actions_avail";
+  const args = ["explain", "usbtmc", "--device", "0957:1755"];
+  const explained = async (
+    landlockAbi: number,
+    files: Readonly<Record<string, string>>,
+  ): Promise<string> => {
+    const transports = { preload: "", notify: "" };
+    const toolbox = fakeToolbox({
+      devices: [METER],
+      system: fakeSystem(files),
+      tools: {
+        sandboxFacts: () => Promise.resolve({ landlockAbi, transports }),
+      },
+    });
+    return (await call(args, toolbox)).out;
+  };
+  const lacking = await explained(0, {});
+  for (
+    const line of [
+      /no +Landlock +not in this kernel: nothing will start/,
+      /no +seccomp +not in this kernel: nothing will start/,
+      /no +stage 2 /,
+    ]
+  ) assertMatch(lacking, line);
+  const sound = await explained(4, { [actions]: "kill_process errno allow\n" });
+  for (const layer of ["Landlock", "seccomp", "stage 2"]) {
+    assertMatch(sound, new RegExp(`yes +${layer} `));
+  }
 });
 
 Deno.test("permissions prints exactly the flags of direct mode, and what they do not do", async () => {

@@ -11,6 +11,7 @@ import {
 import { buildLauncherCommand } from "../../driver/host/sandbox_policy_command.ts";
 import { findLibc } from "../../driver/host/sandbox_policy_paths.ts";
 import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
+import type { RefusedCall } from "./poorer_kernel.ts";
 
 /** Where Debian has it; other distributions: the next. */
 const LIBUSB_PATHS = [
@@ -55,6 +56,7 @@ export type Program =
   | "bench_driver"
   | "bus_driver"
   | "echo_driver"
+  | "poorer_kernel"
   | "preload_driver"
   | "probe"
   | "tools_driver"
@@ -135,6 +137,8 @@ export interface Launch {
   readonly denoPath?: string;
   /** Default: the machine's. */
   readonly libcPath?: string;
+  /** What the launcher's kernel refuses, beside what the machine's does. */
+  readonly kernelRefuses?: readonly RefusedCall[];
 }
 
 /** The command of a launch, through the entry that tests may weaken. */
@@ -156,18 +160,40 @@ export async function launchCommand(launch: Launch): Promise<Deno.Command> {
   const host = { denoPath, launcherPath, ...libc };
   const command = buildLauncherCommand(policy, host);
   const at = command.args.indexOf(launcherPath) + 1;
-  return new Deno.Command(command.command, {
-    args: [
-      ...command.args.slice(0, at),
-      JSON.stringify(experiment),
-      ...command.args.slice(at),
-    ],
+  const [program = "", ...args] = [
+    ...await poorerKernel(denoPath, launch.kernelRefuses),
+    command.command,
+    ...command.args.slice(0, at),
+    JSON.stringify(experiment),
+    ...command.args.slice(at),
+  ];
+  return new Deno.Command(program, {
+    args,
     clearEnv: true,
     env: { ...command.env },
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+/** What stands before a command that shall find a poorer kernel. */
+async function poorerKernel(
+  denoPath: string,
+  refused: readonly RefusedCall[] | undefined,
+): Promise<readonly string[]> {
+  if (refused === undefined) return [];
+  const library = LIBC.libcPath ?? LIBUSB;
+  const flags = ["--quiet", "--no-prompt", "--allow-env"];
+  return [
+    denoPath,
+    "run",
+    ...flags,
+    `--allow-ffi=${library}`,
+    await bundleOf("poorer_kernel"),
+    library,
+    JSON.stringify(refused),
+  ];
 }
 
 /** How a launch ended, and what it wrote. */

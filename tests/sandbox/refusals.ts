@@ -9,6 +9,7 @@ import {
 } from "../../driver/host/sandbox_policy_failures.ts";
 import type { SandboxPolicyInput } from "../../driver/host/sandbox_policy.ts";
 import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
+import type { RefusedCall } from "./poorer_kernel.ts";
 import {
   bundleOf,
   finish,
@@ -24,6 +25,8 @@ interface Scene {
   readonly experiment?: LaunchExperiment;
   /** Another libc than the machine's. */
   readonly libcPath?: string;
+  /** What the kernel refuses. */
+  readonly kernelRefuses?: readonly RefusedCall[];
   /** What was opened for it. */
   readonly opened?: Disposable;
 }
@@ -238,6 +241,57 @@ const LAYERS: readonly Refusal[] = [
   },
 ];
 
+/** `errno` of Linux, include/uapi/asm-generic. */
+const [EPERM, EINVAL, EROFS, ENOSYS, EOPNOTSUPP] = [1, 22, 30, 38, 95];
+const PR_SET_MDWE = 65;
+const O_CREAT = 0o100;
+
+/** What a kernel answers that was built or booted without a layer, or does not let us have it. */
+const KERNELS: readonly Refusal[] = [
+  kernel("the kernel was built without seccomp filters", "seccomp", {
+    kernelRefuses: [{ call: "seccomp", errno: EINVAL }],
+  }),
+  kernel("the kernel was built without Landlock", "landlock-missing", {
+    kernelRefuses: [{ call: "landlock_create_ruleset", errno: ENOSYS }],
+  }),
+  kernel("Landlock was not chosen at boot", "landlock-missing", {
+    kernelRefuses: [{ call: "landlock_create_ruleset", errno: EOPNOTSUPP }],
+  }),
+  kernel("Landlock cannot be entered", "landlock-missing", {
+    kernelRefuses: [{ call: "landlock_restrict_self", errno: EPERM }],
+  }),
+  kernel("namespaces are asked for and refused", "namespaces", {
+    policy: { isolate: true },
+    kernelRefuses: [{ call: "unshare", errno: EPERM }],
+  }),
+  kernel("limits cannot be set", "limits", {
+    kernelRefuses: [{ call: "prlimit64", errno: EPERM, unlessZero: 2 }],
+  }),
+  kernel("executable memory cannot be denied", "executable-memory", {
+    policy: { profile: "jitless" },
+    kernelRefuses: [{
+      call: "prctl",
+      errno: EINVAL,
+      only: { argument: 0, value: PR_SET_MDWE },
+    }],
+  }),
+  kernel("the log's file system is read-only", "log-access", {
+    kernelRefuses: [{
+      call: "openat",
+      errno: EROFS,
+      only: { argument: 2, value: O_CREAT, mask: O_CREAT },
+    }],
+  }),
+];
+
+function kernel(
+  name: string,
+  wanted: LauncherRefusal,
+  scene: Scene,
+): Refusal {
+  return { name, wanted, scene: () => Promise.resolve(scene) };
+}
+
 const UNPRIVILEGED: Refusal = {
   name: "another user is asked for without root",
   wanted: "identity",
@@ -247,7 +301,7 @@ const UNPRIVILEGED: Refusal = {
 /** Tries them all. */
 export async function runRefusals(): Promise<readonly RefusalResult[]> {
   const results: RefusalResult[] = [];
-  const all = [...LOGS, ...DEVICES, ...LAYERS];
+  const all = [...LOGS, ...DEVICES, ...LAYERS, ...KERNELS];
   for (const refusal of isRoot ? all : [...all, UNPRIVILEGED]) {
     results.push(await tryRefusal(refusal));
   }
@@ -259,7 +313,8 @@ async function tryRefusal(refusal: Refusal): Promise<RefusalResult> {
   await using scratch = await Scratch.make();
   const scene = await refusal.scene(scratch);
   using _opened = scene.opened;
-  const { policy = {}, experiment = STAND_IN, libcPath } = scene;
+  const { policy = {}, experiment = STAND_IN } = scene;
+  const { libcPath, kernelRefuses } = scene;
   const driver = await bundleOf("echo_driver");
   const { code, stdout, stderr } = await runLaunch({
     scratch,
@@ -268,6 +323,7 @@ async function tryRefusal(refusal: Refusal): Promise<RefusalResult> {
     policy,
     experiment,
     ...(libcPath === undefined ? {} : { libcPath }),
+    ...(kernelRefuses === undefined ? {} : { kernelRefuses }),
   });
   const found = parseRefusal(stderr)?.refusal;
   return {

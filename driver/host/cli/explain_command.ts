@@ -10,7 +10,12 @@ import type { DeviceInfo } from "../../port.ts";
 import { policyOf } from "../driver_command.ts";
 import { cacheFolder, logFolder } from "../own_folders.ts";
 import { directFlags, directPermissionSet, runFlags } from "../permissions.ts";
-import { explainPolicy, type Explanation } from "../sandbox_policy_explain.ts";
+import {
+  explainPolicy,
+  type Explanation,
+  hasFilters,
+  SECCOMP_ACTIONS,
+} from "../sandbox_policy_explain.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { connectedDevices } from "./list_command.ts";
@@ -121,6 +126,7 @@ async function explain(call: CommandCall): Promise<ExitCode> {
     denoPath: Deno.execPath(),
     architecture: Deno.build.arch === "aarch64" ? "aarch64" : "x86_64",
     landlockAbi,
+    hasSeccomp: hasFilters(toolbox.system.readText(SECCOMP_ACTIONS)),
     isRoot: toolbox.system.identity().uid === 0,
     ...(release === undefined ? {} : { kernelRelease: release.trim() }),
     exists: (path) => toolbox.system.fileFacts(path) !== undefined,
