@@ -12,11 +12,20 @@
 
 import { parseArgs } from "../../driver/std.ts";
 import { Chance } from "../../driver/loop/chance.ts";
+import { CASES } from "./cases.ts";
+import { findLibrary } from "./client_support.ts";
 import { codecEventsPerSecond } from "./codec.ts";
 import { type BenchData, writePage } from "./page.ts";
+import { type CaseProfile, profileCase } from "./profile.ts";
 import { fakeLibrary, PEERS, run } from "./peers.ts";
 import { productLines, productVerdicts, runProduct } from "./product_run.ts";
-import { summaries, table, targetLines, verdicts } from "./report.ts";
+import {
+  summaries,
+  table,
+  targetLines,
+  type Verdict,
+  verdicts,
+} from "./report.ts";
 import { type ReadyPeer, roundsIn, runRounds } from "./rounds.ts";
 
 /** Enough that one disturbed round does not decide; `--quick` is for a first look. */
@@ -24,7 +33,7 @@ const ROUNDS = 6;
 const ROUNDS_QUICK = 2;
 const ROUNDS_MAX = 100;
 /** Rounds that would go beyond are left out: ten minutes for all, ninety seconds quick. */
-const ROUNDS_SECONDS = 450;
+const ROUNDS_SECONDS = 420;
 const ROUNDS_SECONDS_QUICK = 60;
 
 /** Outside the repository: compiled programs and npm's packages, kept for the next run. */
@@ -143,6 +152,7 @@ async function main(): Promise<void> {
   const judged = [...targets, ...promises];
   const met = judged.filter((verdict) => verdict.isMet).length;
   console.log(`\n${met} of ${judged.length} targets met`);
+  const profiles = options.writesPage ? await profilesOf(targets, library) : [];
   const data: BenchData = {
     when: new Date().toISOString().slice(0, 10),
     rounds: roundsIn(rows),
@@ -152,6 +162,7 @@ async function main(): Promise<void> {
     targets,
     product,
     promises,
+    profiles,
   };
   if (options.json !== undefined) {
     await Deno.writeTextFile(
@@ -160,6 +171,28 @@ async function main(): Promise<void> {
     );
   }
   if (options.writesPage) await writePage(data);
+}
+
+/** A profile of our client in every case in which it missed a target against C. */
+async function profilesOf(
+  targets: readonly Verdict[],
+  fake: string,
+): Promise<CaseProfile[]> {
+  const library = findLibrary();
+  if (library === undefined) return [];
+  const missed = new Set(
+    targets.filter(({ isMet, target: { peer, against } }) =>
+      !isMet && peer === "driverspace" && against === "C"
+    ).map(({ target }) => target.case),
+  );
+  const profiles: CaseProfile[] = [];
+  for (const c of CASES.filter(({ name }) => missed.has(name))) {
+    const profile = await profileCase(c, { fake, library });
+    if (typeof profile === "string") {
+      console.error(`  no profile of ${c.name}: ${profile}`);
+    } else profiles.push(profile);
+  }
+  return profiles;
 }
 
 /** From data that `--json` wrote. */

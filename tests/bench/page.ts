@@ -3,6 +3,7 @@
 import { CASES, sizeName } from "./cases.ts";
 import { MAPPED_FLOOR, run, SANDBOXED } from "./peers.ts";
 import { type Plot, type Series, svg } from "./plots.ts";
+import { type CaseProfile, profileTable } from "./profile.ts";
 import type { ProductFigures } from "./product.ts";
 import { productLines, type ProductVerdict } from "./product_run.ts";
 import { type Summary, targetLines, type Verdict } from "./report.ts";
@@ -18,6 +19,8 @@ export interface BenchData {
   readonly targets: readonly Verdict[];
   readonly product: ProductFigures;
   readonly promises: readonly ProductVerdict[];
+  /** Of our client, in the cases whose targets it missed. */
+  readonly profiles?: readonly CaseProfile[];
 }
 
 const docs = new URL("../../docs/", import.meta.url);
@@ -185,12 +188,25 @@ ${productLines(data.promises, data.product)}
 What the sandbox costs, a start and a transfer, is measured apart: \`deno task
 bench start\`.
 
-${LIMITS}
+${LIMITS}${profileSection(data)}
 ## All ratios
 
 Throughput above 1 is faster than C; CPU and latency below 1 are better.
 
 ${ratioTable(data)}`;
+}
+
+/** Where the time goes in what was missed, as this run found it. */
+function profileSection({ profiles = [] }: BenchData): string {
+  const table = profileTable(profiles);
+  return table === "" ? "" : `### Where the time goes
+
+A sampling profile of our client in each case in which it missed a target against
+C. A native call counts where it is made, so the first lines are libusb's, libc's
+and the device's work, which C has as well.
+
+${table}
+`;
 }
 
 /** Found with a sampling profiler; true of the design, whatever the numbers of a run. */

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "../../driver/std.ts";
 import { codecEventsPerSecond } from "./codec.ts";
 import { svg } from "./plots.ts";
 import { productVerdicts } from "./product_run.ts";
+import { partsOf, profileTable } from "./profile.ts";
 import type { ProductFigures } from "./product.ts";
 import { median, ratio, verdicts } from "./report.ts";
 import { roundsIn, type Row } from "./rounds.ts";
@@ -107,4 +108,27 @@ Deno.test("Product's promises are judged by their own limits", () => {
 
 Deno.test("Codec passes every event from one end to the other", () => {
   assert(codecEventsPerSecond(1, 2_000) > 0);
+});
+
+Deno.test("Profile sums up what functions are for, and what it does not know", () => {
+  const frame = (id: number, functionName: string, url: string) => ({
+    id,
+    callFrame: { functionName, url },
+  });
+  const parts = partsOf({
+    nodes: [
+      frame(1, "#look", "file:///a/ffi/event_pump.ts"),
+      frame(2, "#run", "file:///a/ffi/event_pump.ts"),
+      frame(3, "(idle)", ""),
+      frame(4, "read", "ext:deno_web/06_streams.js"),
+    ],
+    samples: [1, 2, 1, 3, 4],
+    timeDeltas: [30, 10, 30, 20, 10],
+  });
+  assertEquals(parts.map(({ share }) => share), [0.6, 0.2, 0.1, 0.1]);
+  assertEquals(parts[0]?.what, "libusb's event handling: poll(2), reaping");
+  assertEquals(parts[1]?.what, "waiting");
+  const table = profileTable([{ caseName: "one", parts }]);
+  assert(table.includes("| waiting | 20 % |"));
+  assertEquals(profileTable([]), "");
 });
