@@ -13,6 +13,7 @@
 
 import type { Device } from "./device.ts";
 import { openReaderInput, type ReadableOptions } from "./endpoint_input.ts";
+import { joined } from "./large_transfers.ts";
 import type { InputRing, Report, TransferOutcome } from "./port.ts";
 import { type EndpointAddress, hex } from "./usb.ts";
 
@@ -32,6 +33,8 @@ export class EndpointSource {
   /** The stream asked for bytes and has none yet. */
   #demand: PromiseWithResolvers<void> | undefined;
   #ring: InputRing | undefined;
+  /** Where reports go that had waited, while they are offered. */
+  #waiting: Uint8Array<ArrayBuffer>[] | undefined;
   /** What of the first report was taken: it is offered again until all is. */
   #takenBytes = 0;
   #isOver = false;
@@ -71,7 +74,8 @@ export class EndpointSource {
     const demand = Promise.withResolvers<void>();
     this.#controller = controller;
     this.#demand = demand;
-    this.#ring?.resume();
+    if (controller.byobRequest === null) this.#giveWaiting(controller);
+    else this.#ring?.resume();
     // Reports that came before an end are given before it.
     if (this.#demand !== undefined && this.#isOver) this.#tellEnd();
     return demand.promise;
@@ -90,6 +94,21 @@ export class EndpointSource {
     this.#release();
   }
 
+  /**
+   * All that waits at once, for a reader without a buffer: one that is slower than
+   * the device, a file for instance, then takes fewer and larger steps.
+   */
+  #giveWaiting(controller: ReadableByteStreamController): void {
+    const waiting: Uint8Array<ArrayBuffer>[] = [];
+    this.#waiting = waiting;
+    this.#ring?.resume();
+    this.#waiting = undefined;
+    if (waiting.length === 0) return;
+    controller.enqueue(joined(waiting));
+    this.#demand?.resolve();
+    this.#demand = undefined;
+  }
+
   /** What nobody took is dropped. */
   async #stop(): Promise<void> {
     this.#over();
@@ -103,8 +122,13 @@ export class EndpointSource {
     const controller = this.#controller;
     if (data.length === 0) return true;
     if (demand === undefined || controller === undefined) return false;
-    this.#demand = undefined;
     const rest = data.subarray(this.#takenBytes);
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(rest.slice());
+      this.#takenBytes = 0;
+      return true;
+    }
+    this.#demand = undefined;
     const taken = give(rest, controller);
     const isAll = taken === rest.length;
     this.#takenBytes = isAll ? 0 : this.#takenBytes + taken;
@@ -122,7 +146,9 @@ export class EndpointSource {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    if (this.#demand !== undefined) this.#tellEnd();
+    // What is being gathered comes first; the next pull tells the end.
+    const isGathering = this.#waiting !== undefined;
+    if (this.#demand !== undefined && !isGathering) this.#tellEnd();
   }
 
   #tellEnd(): void {

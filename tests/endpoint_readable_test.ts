@@ -89,13 +89,32 @@ Deno.test("Endpoint's readable gives what came before an unplug, and then the er
   await settle();
   for (const byte of [1, 2, 3]) fake.ring(BULK_IN).send(byte);
   fake.unplug();
-  const values = [(await first).value, (await reader.read()).value];
-  values.push((await reader.read()).value);
-  assertEquals(values.map((value) => value?.[0]), [1, 2, 3]);
+  assertEquals((await first).value, Uint8Array.of(1));
+  // What had waited comes at once.
+  assertEquals((await reader.read()).value, Uint8Array.of(2, 3));
   assertEquals(
     (await assertRejects(() => reader.read(), UsbError)).code,
     "noDevice",
   );
+});
+
+Deno.test("Endpoint's readable loses nothing when the last report that waited is the end", async () => {
+  const { fake, device } = await rig();
+  const reader = device.endpoint(BULK_IN).readable.getReader();
+  const first = reader.read();
+  await settle();
+  const ring = fake.ring(BULK_IN);
+  for (const byte of [1, 2, 3]) ring.send(byte);
+  assertEquals((await first).value, Uint8Array.of(1));
+  // As a real one does: it ends as soon as nothing is held any more.
+  const resume = ring.resume.bind(ring);
+  ring.resume = (): void => {
+    resume();
+    ring.end("stall");
+  };
+  assertEquals((await reader.read()).value, Uint8Array.of(2, 3));
+  const error = await assertRejects(() => reader.read(), UsbError);
+  assertEquals(error.code, "stall");
 });
 
 Deno.test("Endpoint's readable ends with its signal, also while nobody reads", async () => {
