@@ -1,4 +1,5 @@
 import { UsbError } from "../../../driver/errors.ts";
+import { STANDBY_AFTER_MS } from "../../../driver/host/supervisor/standby.ts";
 import {
   decodeState,
   encodeState,
@@ -137,6 +138,29 @@ Deno.test("A reload touches only what changed", async () => {
   assertEquals(kept?.received, [], "It never heard of it");
   assert(!bench.registry.exposition().includes('driver="b"'));
   await bench.stop();
+});
+
+Deno.test("A reload ends the standby of what changed or left, and no other", async () => {
+  const bench = new SupervisorBench();
+  bench.hasStandby = true;
+  bench.devices.push(meter("C", 3));
+  const before = configure({ a: "A", c: "C", b: "B" });
+  await bench.supervisor.start(before);
+  await bench.pass(STANDBY_AFTER_MS + 500);
+  assertEquals(bench.standbys.length, 3);
+  const reloaded = bench.supervisor.reload(
+    configure({ a: "A", b: "B" }, "options.poll = 'READ?'\n"),
+  );
+  await bench.pass(500);
+  await reloaded;
+  const orders = (): unknown => bench.standbys.map((one) => one.orders);
+  assertEquals(orders(), [[], ["stop"], ["stop"]]);
+  await bench.pass(STANDBY_AFTER_MS + 500);
+  assertEquals(orders(), [[], ["stop"], ["stop"], []]);
+  await bench.stop();
+  assertEquals(orders(), [["stop"], ["stop"], ["stop"], ["stop"]]);
+  assertEquals(bench.safeStates, 0, "None of them touched a device");
+  assertEquals(bench.clock.pendingTimers, 0);
 });
 
 Deno.test("A driver that cannot be prepared is failed and says why, the others run", async () => {
