@@ -57,10 +57,7 @@ export class Device implements AsyncDisposable {
   ) {
     this.port = port;
     this.#state = state;
-    this.#large = new LargeTransfers(port, (address) => {
-      const found = this.endpoint(address).descriptor;
-      return found && found.maxPacketSize * found.transactionsPerMicroframe;
-    });
+    this.#large = new LargeTransfers(port);
   }
 
   /** Where it is and what it says it is. */

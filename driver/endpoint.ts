@@ -10,6 +10,7 @@ import type { ReadableOptions } from "./endpoint_input.ts";
 import { type ReaderOptions, ReportReader } from "./endpoint_reader.ts";
 import { EndpointSource } from "./endpoint_source.ts";
 import { EndpointWriter, type WriterOptions } from "./endpoint_writer.ts";
+import { liveEndpoint } from "./live_endpoint.ts";
 import type { Report } from "./port.ts";
 import {
   directionOf,
@@ -43,19 +44,7 @@ export class Endpoint {
 
   /** Its descriptor in the live setting of its interface; `undefined` when it has none there. */
   get descriptor(): EndpointDescriptor | undefined {
-    const { configuration, claimed } = this.#device.port;
-    for (
-      const { interfaceNumber, alternates } of configuration?.interfaces ?? []
-    ) {
-      const live = alternates.find((alternate) =>
-        alternate.alternateSetting === claimed.get(interfaceNumber)
-      );
-      const found = live?.endpoints.find((endpoint) =>
-        endpoint.endpointAddress === this.address
-      );
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    return liveEndpoint(this.#device.port, this.address);
   }
 
   /**

@@ -11,6 +11,7 @@
  */
 
 import { MAX_TRANSFER_BYTES } from "./limits.ts";
+import { liveEndpoint } from "./live_endpoint.ts";
 import type { DevicePort, TransferOutcome, TransferRequest } from "./port.ts";
 import type { EndpointAddress } from "./usb.ts";
 
@@ -25,19 +26,14 @@ export type DataRequest = Extract<TransferRequest, { type: "in" | "out" }>;
 /** Transfers of one device, the large ones in pieces. */
 export class LargeTransfers {
   readonly #port: DevicePort;
-  readonly #packetBytesOf: (endpoint: EndpointAddress) => number | undefined;
   /** Where pieces are under way, and when they are over: what comes later must not get between. */
   readonly #lines = new Map<EndpointAddress, Promise<void>>();
   /** With the kernel now. */
   readonly #pieces = new Set<Promise<TransferOutcome>>();
 
-  /** `packetBytesOf` gives what an endpoint moves at a time; `undefined` when it is not there. */
-  constructor(
-    port: DevicePort,
-    packetBytesOf: (endpoint: EndpointAddress) => number | undefined,
-  ) {
+  /** Over an open device. */
+  constructor(port: DevicePort) {
     this.#port = port;
-    this.#packetBytesOf = packetBytesOf;
   }
 
   /**
@@ -61,6 +57,12 @@ export class LargeTransfers {
     const outcome = before === undefined ? run() : before.then(run);
     this.#stand(request.endpoint, outcome);
     return outcome;
+  }
+
+  /** What an endpoint moves at a time; `undefined` when it is not there. */
+  #packetBytesOf(endpoint: EndpointAddress): number | undefined {
+    const found = liveEndpoint(this.#port, endpoint);
+    return found && found.maxPacketSize * found.transactionsPerMicroframe;
   }
 
   #stand(endpoint: EndpointAddress, outcome: Promise<TransferOutcome>): void {

@@ -6,7 +6,8 @@
  */
 
 import { MAX_ISOCHRONOUS_PACKETS } from "../limits.ts";
-import type { TransferOutcome, TransferRequest } from "../port.ts";
+import { LargeTransfers } from "../large_transfers.ts";
+import type { DevicePort, TransferOutcome, TransferRequest } from "../port.ts";
 import type { Direction, EndpointDescriptor } from "../usb.ts";
 import type { DeviceCore } from "./device_core.ts";
 import { domError } from "./idl.ts";
@@ -40,6 +41,10 @@ type With<Part> = Part & { readonly extension: TransferExtension };
 /** The transfers of one device. */
 export class DeviceTransfers {
   readonly #core: DeviceCore;
+  /** Of the device that is open: one that is opened anew begins anew. */
+  #large:
+    | { readonly of: DevicePort; readonly transfers: LargeTransfers }
+    | undefined;
 
   /** Over the state of the device. */
   constructor(core: DeviceCore) {
@@ -153,12 +158,23 @@ export class DeviceTransfers {
   /** Settles once: by its outcome, or by the exception its ending calls for. */
   async #transfer(request: TransferRequest): Promise<TransferOutcome> {
     const open = this.#core.requireOpen();
-    const outcome = await this.#core.guarded(() => open.transfer(request));
+    const outcome = await this.#core.guarded(() =>
+      request.type === "in" || request.type === "out"
+        ? this.#largeOf(open).transfer(request)
+        : open.transfer(request)
+    );
     if (outcome.status === "noDevice") this.#core.missed();
     // The close that follows an unplug may be faster than the kernel's word.
     const isLost = outcome.status === "cancelled" && this.#core.isUnplugged &&
       request.signal?.aborted !== true;
     return isLost ? { ...outcome, status: "noDevice" } : outcome;
+  }
+
+  #largeOf(open: DevicePort): LargeTransfers {
+    if (this.#large?.of !== open) {
+      this.#large = { of: open, transfers: new LargeTransfers(open) };
+    }
+    return this.#large.transfers;
   }
 
   #requireStream(

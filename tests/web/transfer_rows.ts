@@ -136,6 +136,24 @@ export const TRANSFER_ROWS: readonly Row[] = [
   }),
   row(
     "4",
+    "a read larger than the kernel's memory for transfers is read whole",
+    async () => {
+      await using bench = new WebBench();
+      const { device } = await bench.loopback();
+      const lengthBytes = 20 * 1024 * 1024;
+      const { status, data } = await bench.within(
+        device.transferIn(3, lengthBytes),
+      );
+      const bytes = bytesIn(data);
+      assertEquals([status, bytes.length], ["ok", lengthBytes]);
+      assertEquals(
+        bytes.subarray(lengthBytes - 512),
+        pattern(lengthBytes - 512, 512),
+      );
+    },
+  ),
+  row(
+    "4",
     "a bus error rejects with NetworkError, the outcome as its cause",
     async () => {
       await using bench = new WebBench();
