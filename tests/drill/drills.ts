@@ -303,15 +303,17 @@ function gapsOf(text: string): {
   readonly told: number;
   readonly broken: number;
 } {
-  const lastOf = new Map<number, number>();
+  const lastOf = new Map<string, number>();
   let [missing, told, torn] = [0, 0, 0];
   for (const line of text.split("\n")) {
     if (line === "") continue;
     try {
       const entry = JSON.parse(line);
-      const last = lastOf.get(entry.pid);
+      // A standby that made the device safe counts anew as the driver.
+      const writer = `${entry.pid} ${entry.run}`;
+      const last = lastOf.get(writer);
       if (last !== undefined) missing += entry.seq - last - 1;
-      lastOf.set(entry.pid, entry.seq);
+      lastOf.set(writer, entry.seq);
       if (entry.event !== "log.dropped") continue;
       const { debug, info, warn, error } = entry;
       told += debug + info + warn + error;
