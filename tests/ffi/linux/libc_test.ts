@@ -10,10 +10,13 @@ import { ERRNO } from "../../../ffi/linux/errno.ts";
 const FOLDER = `/lib/${Deno.build.arch}-linux-gnu`;
 const LIBUSB = `/usr${FOLDER}/libusb-1.0.so.0`;
 const isLinux = Deno.build.os === "linux";
+const noLinux = isLinux ? "" : " [not run: needs Linux]";
 const hasLibusb = isLinux && exists(LIBUSB);
+const noLibusb = hasLibusb ? "" : ` [not run: needs ${LIBUSB}]`;
 
 Deno.test({
-  name: "Libc is reached by its own path and through libusb's handle",
+  name:
+    `Libc is reached by its own path and through libusb's handle${noLibusb}`,
   ignore: !hasLibusb,
   fn(): void {
     for (const path of [`${FOLDER}/libc.so.6`, LIBUSB]) {
@@ -24,7 +27,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Libc gives the negated errno, and throws it where success is demanded",
+  name:
+    `Libc gives the negated errno, and throws it where success is demanded${noLinux}`,
   ignore: !isLinux,
   fn(): void {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);
@@ -40,7 +44,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Libc copies bytes in and back",
+  name: `Libc copies bytes in and back${noLinux}`,
   ignore: !isLinux,
   fn(): void {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);
@@ -55,7 +59,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Libc makes calls on a pool thread",
+  name: `Libc makes calls on a pool thread${noLinux}`,
   ignore: !isLinux,
   async fn(): Promise<void> {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);
@@ -70,7 +74,7 @@ Deno.test("Text with a NUL byte does not pass to C", () => {
 });
 
 Deno.test({
-  name: "A library that is not there is refused by the loader",
+  name: `A library that is not there is refused by the loader${noLinux}`,
   ignore: !isLinux,
   fn(): void {
     assertThrows(() => Libc.open("/nonexistent/libc.so.6"));
@@ -87,7 +91,7 @@ Deno.test("Landlock handles every right that a version knows", () => {
 });
 
 Deno.test({
-  name: "The kernel tells its Landlock version or that it has none",
+  name: `The kernel tells its Landlock version or that it has none${noLinux}`,
   ignore: !isLinux,
   fn(): void {
     using libc = Libc.open(`${FOLDER}/libc.so.6`);

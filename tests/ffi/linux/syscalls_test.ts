@@ -21,8 +21,8 @@ import {
 } from "../../../ffi/linux/syscalls.ts";
 
 /** linux-libc-dev; the second is what aarch64 has. */
-const X86_64_HEADER =
-  `/usr/include/${Deno.build.arch}-linux-gnu/asm/unistd_64.h`;
+const X86_64_HEADER = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h";
+const USBFS = ["/usr/bin/gcc", "/usr/include/linux/usbdevice_fs.h"];
 const GENERIC_HEADER = "/usr/include/asm-generic/unistd.h";
 const ERRNO_HEADERS = [
   "/usr/include/asm-generic/errno-base.h",
@@ -88,9 +88,17 @@ function exists(path: string): boolean {
   }
 }
 
+/** Behind the name of a test: which file it needs and has not. */
+function without(...paths: readonly string[]): string {
+  const missing = paths.find((path) => !exists(path));
+  return missing === undefined ? "" : ` [not run: needs ${missing}]`;
+}
+
 Deno.test({
-  name: "System call numbers of x86_64 equal the kernel's header",
-  ignore: !exists(X86_64_HEADER) || Deno.build.arch !== "x86_64",
+  name: `System call numbers of x86_64 equal the kernel's header${
+    without(X86_64_HEADER)
+  }`,
+  ignore: without(X86_64_HEADER) !== "",
   fn(): void {
     const header = Deno.readTextFileSync(X86_64_HEADER);
     const { compared, wrong } = compare(header, "x86_64");
@@ -100,8 +108,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "System call numbers of aarch64 equal the kernel's generic header",
-  ignore: !exists(GENERIC_HEADER),
+  name: `System call numbers of aarch64 equal the kernel's generic header${
+    without(GENERIC_HEADER)
+  }`,
+  ignore: without(GENERIC_HEADER) !== "",
   fn(): void {
     const header = Deno.readTextFileSync(GENERIC_HEADER);
     const { compared, wrong } = compare(header, "aarch64");
@@ -143,8 +153,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Error numbers equal the kernel's headers",
-  ignore: !ERRNO_HEADERS.every(exists),
+  name: `Error numbers equal the kernel's headers${without(...ERRNO_HEADERS)}`,
+  ignore: without(...ERRNO_HEADERS) !== "",
   fn(): void {
     const text = ERRNO_HEADERS.map((path) => Deno.readTextFileSync(path)).join(
       "\n",
@@ -190,9 +200,8 @@ Deno.test("No request is granted twice, nor granted and forbidden", () => {
 });
 
 Deno.test({
-  name: "ioctl requests of usbfs equal the C compiler's",
-  ignore: !exists("/usr/bin/gcc") ||
-    !exists("/usr/include/linux/usbdevice_fs.h"),
+  name: `ioctl requests of usbfs equal the C compiler's${without(...USBFS)}`,
+  ignore: without(...USBFS) !== "",
   async fn(): Promise<void> {
     const folder = await Deno.makeTempDir({ prefix: "driverspace-ioctl-" });
     try {
