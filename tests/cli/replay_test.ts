@@ -10,12 +10,11 @@ import {
 import {
   driverspace,
   Folder,
-  HAS_NOTIFY,
   Spawned,
   type SpawnedResult,
+  testOn,
 } from "./spawned.ts";
 
-const SANDBOXED = { ignore: !HAS_NOTIFY };
 const DRIVER = fixture("fickle_driver.ts");
 
 /** Has the driver fail once, recorded, and gives the bundle's path. */
@@ -39,9 +38,9 @@ function replay(path: string, ...more: string[]): Promise<SpawnedResult> {
   return driverspace(["replay", path, "--driver", DRIVER, ...more]);
 }
 
-Deno.test(
+testOn(
+  "notify",
   "A handler that throws for a certain report throws again in a replay",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "throw");
@@ -70,9 +69,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A replay stops at the first thing the driver does otherwise, and says which",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "throw");
@@ -95,9 +94,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A driver whose bug was mended does not fail again",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "throw");
@@ -120,9 +119,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A driver with another manifest is refused, unless that is wanted",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "throw");
@@ -141,7 +140,7 @@ Deno.test(
   },
 );
 
-Deno.test("A hang hangs again, and is ended", SANDBOXED, async () => {
+testOn("notify", "A hang hangs again, and is ended", async () => {
   using folder = new Folder();
   const path = await bundleOf(folder, "hang");
   assertEquals(readBundle(Deno.readFileSync(path)).end.class, "hang");
@@ -153,9 +152,9 @@ Deno.test("A hang hangs again, and is ended", SANDBOXED, async () => {
   );
 });
 
-Deno.test(
+testOn(
+  "notify",
   "A rejection that nobody awaits is rejected again",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "reject");
@@ -168,7 +167,7 @@ Deno.test(
   },
 );
 
-Deno.test("Memory that was used up is used up again", SANDBOXED, async () => {
+testOn("notify", "Memory that was used up is used up again", async () => {
   using folder = new Folder();
   const path = await bundleOf(folder, "memory");
   const { code, out } = await replay(path, "--limit", "30s");
@@ -182,9 +181,9 @@ Deno.test("Memory that was used up is used up again", SANDBOXED, async () => {
   );
 });
 
-Deno.test(
+testOn(
+  "notify",
   "A crash of native code is not repeated, and that is said",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "crash");
@@ -198,9 +197,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A bundle without bytes is shown, and what would have to be recorded is said",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "throw", []);
@@ -212,9 +211,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "replay --json prints an object a line, the verdict last",
-  SANDBOXED,
   async () => {
     using folder = new Folder();
     const path = await bundleOf(folder, "throw");

@@ -2,13 +2,11 @@
 
 import { assert, assertEquals, assertMatch } from "../../driver/std.ts";
 import { isAlive, ServedBus } from "./served_bus.ts";
-import { HAS_NOTIFY } from "./spawned.ts";
+import { testOn } from "./spawned.ts";
 
-const ON_BUS = { ignore: !HAS_NOTIFY };
-
-Deno.test(
+testOn(
+  "notify",
   "serve drives a real device without the right to call native code, and follows it over a replug",
-  ON_BUS,
   async () => {
     await using served = new ServedBus();
     await served.serve();
@@ -27,9 +25,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A watcher that dies or stops is replaced, told, and touches no driver",
-  ON_BUS,
   async () => {
     await using served = new ServedBus();
     await served.serve();
@@ -58,9 +56,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A supervisor that is killed leaves no process; the next one takes over, from a stale state file and from a corrupt one",
-  ON_BUS,
   async () => {
     await using served = new ServedBus();
     await served.serve();

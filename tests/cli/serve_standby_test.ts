@@ -8,9 +8,8 @@ import {
   MADE_SAFE,
 } from "../host/safe_state/heater_lab.ts";
 import { isAlive, ServedBus } from "./served_bus.ts";
-import { HAS_NOTIFY } from "./spawned.ts";
+import { testOn } from "./spawned.ts";
 
-const ON_BUS = { ignore: !HAS_NOTIFY };
 /** Far more than any of these takes, on a busy machine. */
 const LIMIT_MS = 60_000;
 
@@ -60,9 +59,9 @@ options = { target = 55 }
   }
 }
 
-Deno.test(
+testOn(
+  "notify",
   "When a supervisor is killed its driver dies, its standby makes the device safe at once and ends, and the next supervisor does so once more",
-  ON_BUS,
   async () => {
     await using served = new ServedHeater();
     await served.serve();
@@ -87,9 +86,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A supervisor that stops in order has its driver make the device safe, and the standby nothing",
-  ON_BUS,
   async () => {
     await using served = new ServedHeater();
     await served.serve();
@@ -103,9 +102,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A driver that was a standby dies with its supervisor, even when it cannot act",
-  ON_BUS,
   async () => {
     await using served = new ServedHeater();
     await served.serve();

@@ -16,11 +16,6 @@ const [PRELOAD, NOTIFY] = await Promise.all([
 export const HAS_PRELOAD = PRELOAD.isAvailable;
 export const HAS_NOTIFY = NOTIFY.isAvailable;
 
-// Once for each file of tests: not all of them bear the reason in their names.
-for (const answer of [PRELOAD, NOTIFY]) {
-  if (!answer.isAvailable) console.error(`Tests not run: ${answer.reason}`);
-}
-
 /** Registers a test of one transport; ignored, with the reason in its name, where that cannot be had. */
 export function testOn(
   transport: "preload" | "notify",

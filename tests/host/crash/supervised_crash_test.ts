@@ -10,10 +10,8 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../../driver/std.ts";
-import { HAS_NOTIFY } from "../../cli/spawned.ts";
+import { testOn } from "../../cli/spawned.ts";
 import { HeaterLab } from "../safe_state/heater_lab.ts";
-
-const SANDBOXED = { ignore: !HAS_NOTIFY };
 
 /** Ways to die, and what a bundle says of each. */
 const DEATHS: readonly {
@@ -53,9 +51,9 @@ const DEATHS: readonly {
 ];
 
 for (const death of DEATHS) {
-  Deno.test(
+  testOn(
+    "notify",
     `A bundle tells how a driver died of: ${death.name}`,
-    SANDBOXED,
     async () => {
       await using lab = await HeaterLab.open();
       death.kill(lab);
@@ -91,9 +89,9 @@ for (const death of DEATHS) {
   );
 }
 
-Deno.test(
+testOn(
+  "notify",
   "What a driver printed last is in its bundle",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     lab.die("reject");
@@ -102,9 +100,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "The status names the bundle of the last end, a metric counts it",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     assertEquals(lab.status.bundlePath, undefined);
@@ -120,9 +118,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A folder that cannot be written is said and counted, and the driver is back",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open({ bundleFolder: "/proc/none" });
     lab.die("throw");

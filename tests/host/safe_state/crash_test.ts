@@ -2,11 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "../../../driver/std.ts";
 import { UsbError } from "../../../driver/errors.ts";
-import { HAS_NOTIFY, HAS_PRELOAD } from "../../cli/spawned.ts";
+import { testOn } from "../../cli/spawned.ts";
 import { CONFIGURED, HeaterLab, MADE_SAFE } from "./heater_lab.ts";
-
-const SANDBOXED = { ignore: !HAS_NOTIFY };
-const DIRECT = { ignore: !HAS_PRELOAD };
 
 /** Ends that leave the device as it was. */
 const DEATHS: readonly {
@@ -43,9 +40,9 @@ const DEATHS: readonly {
 ];
 
 for (const { name, exitClass, kill } of DEATHS) {
-  Deno.test(
+  testOn(
+    "notify",
     `The device is made safe after ${name}, and configured anew`,
-    SANDBOXED,
     async () => {
       await using lab = await HeaterLab.open();
       assertEquals(lab.heater.told, [...CONFIGURED]);
@@ -76,9 +73,9 @@ for (const { name, exitClass, kill } of DEATHS) {
   );
 }
 
-Deno.test(
+testOn(
+  "preload",
   "A driver in direct mode is followed by a safe state, too",
-  DIRECT,
   async () => {
     await using lab = await HeaterLab.open({ isDirect: true });
     lab.kill("SIGKILL");
@@ -88,9 +85,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A driver whose handler throws makes its device safe itself, once",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     lab.die("throw");
@@ -100,9 +97,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A driver that is stopped makes its device safe itself, once",
-  SANDBOXED,
   async () => {
     const lab = await HeaterLab.open();
     await lab[Symbol.asyncDispose]();
@@ -111,9 +108,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A driver that dies while it starts has configured its device, and leaves it safe",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.begin({ options: 'dies = "segfault"' });
     await lab.next("driver.safe_state", { result: "done", by: "process" });
@@ -121,9 +118,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "While a device is made safe, clients see its last values as stale and wait or are refused",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     assertEquals(lab.status.values.map(({ stale }) => stale), [false]);

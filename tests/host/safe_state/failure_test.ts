@@ -2,7 +2,7 @@
 
 import { cacheFolder } from "../../../driver/host/own_folders.ts";
 import { assert, assertEquals, assertMatch } from "../../../driver/std.ts";
-import { HAS_NOTIFY } from "../../cli/spawned.ts";
+import { testOn } from "../../cli/spawned.ts";
 import {
   CONFIGURED,
   HeaterLab,
@@ -10,7 +10,6 @@ import {
   MADE_SAFE,
 } from "./heater_lab.ts";
 
-const SANDBOXED = { ignore: !HAS_NOTIFY };
 const BASE = import.meta.url;
 
 /** Another program in place of the one that makes the device safe. */
@@ -18,9 +17,9 @@ function replacedBy(name: string, more: LabOptions = {}): LabOptions {
   return { ...more, tools: { safeStateUrl: new URL(name, BASE).href } };
 }
 
-Deno.test(
+testOn(
+  "notify",
   "A step that stalls is told, the later ones are performed, and the driver comes back degraded",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     lab.heater.mischief.set("power 0", "stall");
@@ -40,9 +39,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A device that does not answer a step has its share of the time, and the next step is tried",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     lab.heater.mischief.set("power 0", "silence");
@@ -55,9 +54,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A device that leaves while it is made safe cannot be, and is waited for",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     lab.heater.mischief.set("power 0", "leave");
@@ -70,9 +69,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A device that left before its driver died cannot be made safe",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open();
     // Stopped, it cannot notice; the bus is looked at while it is dying.
@@ -83,9 +82,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A process that hangs is killed before the driver is started again",
-  SANDBOXED,
   async () => {
     const options = replacedBy("./hanging_process.ts", {
       safeStateTimeoutMs: 2_000,
@@ -106,9 +105,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A process that says anything else than it should is killed",
-  SANDBOXED,
   async () => {
     await using lab = await HeaterLab.open(replacedBy("./babbling_process.ts"));
     lab.kill("SIGKILL");
@@ -119,9 +118,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A process that cannot be started is told with the launcher's reason, and the driver comes back",
-  SANDBOXED,
   async () => {
     const copy = await Deno.makeTempFile({ dir: cacheFolder(), suffix: ".ts" });
     // Like no other, so that its bundle is its own.

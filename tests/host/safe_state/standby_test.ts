@@ -1,15 +1,13 @@
 /** A standby by real processes: by what the device was told, in order, and by whom. */
 
 import { assert, assertEquals, assertMatch } from "../../../driver/std.ts";
-import { HAS_NOTIFY } from "../../cli/spawned.ts";
+import { testOn } from "../../cli/spawned.ts";
 import {
   CONFIGURED,
   HeaterLab,
   type LabOptions,
   MADE_SAFE,
 } from "./heater_lab.ts";
-
-const SANDBOXED = { ignore: !HAS_NOTIFY };
 
 /** The second failure in a row is followed by no pause, in which there is no standby. */
 const AT_ONCE = `
@@ -30,9 +28,9 @@ async function waiting(lab: HeaterLab): Promise<number> {
   return Number((await lab.next("driver.standby", event))["standby_pid"]);
 }
 
-Deno.test(
+testOn(
+  "notify",
   "A standby waits beside its driver and has told the device nothing",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
@@ -47,9 +45,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A standby makes the device safe after SIGKILL, becomes the driver, and is followed by another",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked({ options: AT_ONCE });
     await using _ = lab;
@@ -74,9 +72,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A standby of a driver that made its device safe itself tells the device nothing of it",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
@@ -88,9 +86,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A standby that was killed is told and missed by nobody: the device is made safe by a process of its own",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
@@ -105,9 +103,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A standby that hangs when it is to make the device safe is killed, and a process of its own does",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
@@ -120,9 +118,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A standby that hangs after the safe state is killed, the device made safe again, and the driver started",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
@@ -143,9 +141,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A safe state that a device refuses is told by its standby, which is the driver all the same",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
@@ -160,9 +158,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A device that leaves takes its standby along, and comes back with a new one",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
@@ -177,9 +175,9 @@ Deno.test(
   },
 );
 
-Deno.test(
+testOn(
+  "notify",
   "A standby is replaced when its log is taken away, and what it is started with is the log there is",
-  SANDBOXED,
   async () => {
     const { lab, standby } = await parked();
     await using _ = lab;
