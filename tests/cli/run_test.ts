@@ -48,7 +48,10 @@ testOn(
       ...["usbtmc", "--virtual", "multimeter", "--direct", "--log", log],
     ]);
     assertEquals([code, err], [0, ""], out);
-    assertStringIncludes(out, "direct mode");
+    assertStringIncludes(
+      out,
+      "NOT CONFINED: virtual bus A (umockdev); direct mode",
+    );
     assertMatch(out, /reading -?\d+(\.\d+)? V/);
     assertMatch(out, /[1-9]\d* interrupts/);
     assert(!out.includes("\x1b"), "There are no escapes without a terminal");

@@ -219,7 +219,8 @@ function announce(
   const options = Object.entries(plan.options)
     .map(([name, value]) => ` ${name}=${value}`).join("");
   output.say(`driver ${manifest.name}:${options || " default options"}`);
-  output.say(`confined by ${started.confinement}`);
+  const how = started.isDirect ? "NOT CONFINED:" : "confined by";
+  output.say(`${how} ${started.confinement}`);
   output.say(`log ${plan.logPath}`);
   if (call.has("record-payloads")) {
     output.say(

@@ -234,7 +234,7 @@ async function openBus(
     : "virtual bus B (namespaces)";
   const why = plan.isDirect || !isDirect
     ? ""
-    : `, no sandbox: ${transports.notify}`;
+    : `, no sandbox: ${transports.notify.replace(/\.$/, "")}`;
   return { bus, isDirect, note: `${where}${why}` };
 }
 
