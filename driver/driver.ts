@@ -224,6 +224,12 @@ export interface Driver<State = unknown, Events extends EventMap = EventMap> {
   readonly kernelDriver?: "detach" | "refuse";
   /** Requests beyond plain transfers, which the sandbox grants only when they stand here. */
   readonly requests?: readonly ("setConfiguration" | "reset" | "streams")[];
+  /**
+   * The sandbox's profile, where whoever runs it names none. `jitless`: no
+   * memory can be made executable, and JavaScript is 10 to 75 times slower,
+   * which a driver that does little does not feel. Default `default`.
+   */
+  readonly profile?: "default" | "jitless";
   /** Options of a run, by name: `driverspace run NAME --set NAME=VALUE`. */
   readonly options?: Readonly<Record<string, ParameterSpec>>;
   /** Makes the state. Pure: no I/O. */
@@ -275,7 +281,7 @@ export function defineDriver<State, Events extends EventMap = EventMap>(
 }
 
 function checkDriver(
-  driver: Pick<Driver, "name" | "match" | "interfaces">,
+  driver: Pick<Driver, "name" | "match" | "interfaces" | "profile">,
 ): void {
   if (!/^[a-z][a-z0-9-]{0,31}$/.test(driver.name)) {
     throw new TypeError(
@@ -292,6 +298,14 @@ function checkDriver(
   if (driver.interfaces.length === 0) {
     throw new TypeError(
       `Cannot define driver ${driver.name}: it claims no interface`,
+    );
+  }
+  const { profile = "default" } = driver;
+  if (profile !== "default" && profile !== "jitless") {
+    throw new TypeError(
+      `Cannot define driver ${driver.name}: profiles are default and jitless, not ${
+        JSON.stringify(profile)
+      }`,
     );
   }
 }

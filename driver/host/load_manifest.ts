@@ -70,7 +70,8 @@ function read(moduleUrl: string, bytes: Uint8Array): DriverManifest {
 function checked(manifest: DriverManifest): DriverManifest {
   const isDriver = typeof manifest.name === "string" &&
     /^[a-z][a-z0-9-]{0,31}$/.test(manifest.name) &&
-    Array.isArray(manifest.match) && Array.isArray(manifest.interfaces);
+    Array.isArray(manifest.match) && Array.isArray(manifest.interfaces) &&
+    [undefined, "default", "jitless"].includes(manifest.profile);
   if (isDriver) return manifest;
   throw new Error("its default export is not a driver made by defineDriver");
 }

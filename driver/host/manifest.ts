@@ -30,6 +30,8 @@ export interface DriverManifest {
   readonly interfaces: readonly InterfaceSelector[];
   readonly kernelDriver: "detach" | "refuse";
   readonly requests: readonly ("setConfiguration" | "reset" | "streams")[];
+  /** Absent: it declares none. */
+  readonly profile?: "default" | "jitless";
   readonly options: Readonly<Record<string, ParameterSpec>>;
   readonly commands: Readonly<Record<string, CommandManifest>>;
   /** Absent: it declares none. */
@@ -56,6 +58,7 @@ export function manifestOf(driver: AnyDriver): DriverManifest {
     interfaces: driver.interfaces,
     kernelDriver: driver.kernelDriver ?? "detach",
     requests: driver.requests ?? [],
+    ...(driver.profile === undefined ? {} : { profile: driver.profile }),
     options: driver.options ?? {},
     commands: Object.fromEntries(commands),
     ...(driver.values === undefined ? {} : { values: driver.values }),

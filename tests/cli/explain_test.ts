@@ -96,6 +96,24 @@ Deno.test("explain --json says that the jitless profile needs Linux 6.3 where it
   });
 });
 
+Deno.test("The profile is the one that is named, else the driver's own", async () => {
+  const toolbox = fakeToolbox({ devices: [METER] });
+  const [bundled] = toolbox.drivers;
+  assert(bundled !== undefined);
+  const tight = { ...bundled.driver, profile: "jitless" } as const;
+  const tools = {
+    ...toolbox,
+    drivers: [{ ...bundled, driver: tight }],
+  };
+  const args = ["explain", "usbtmc", "--device", "0957:1755"];
+  const profileOf = async (...more: string[]): Promise<string | undefined> => {
+    const { out } = await call([...args, ...more], tools);
+    return /profile (\w+)/.exec(out)?.[1];
+  };
+  assertEquals(await profileOf(), "jitless");
+  assertEquals(await profileOf("--profile", "default"), "default");
+});
+
 Deno.test("explain says which layers this machine lacks, and that nothing starts without them", async () => {
   const actions = "/proc/sys/kernel/seccomp/actions_avail";
   const args = ["explain", "usbtmc", "--device", "0957:1755"];

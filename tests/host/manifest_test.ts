@@ -2,7 +2,7 @@
 
 import { defineDriver } from "../../driver/driver.ts";
 import { manifestOf } from "../../driver/host/manifest.ts";
-import { assertEquals } from "../../driver/std.ts";
+import { assertEquals, assertThrows } from "../../driver/std.ts";
 
 type Events = { reading: { readonly volts: number } };
 
@@ -32,4 +32,27 @@ Deno.test("A driver says which members of its events are values, and can only na
       },
     },
   });
+});
+
+Deno.test("A driver declares the sandbox's profile, and no other than there is", () => {
+  const tight = defineDriver({ ...PARTS, profile: "jitless" });
+  assertEquals(manifestOf(tight).profile, "jitless");
+  assertEquals(manifestOf(defineDriver(PARTS)).profile, undefined);
+  assertThrows(
+    () => defineDriver({ ...PARTS, profile: "virtual" as "jitless" }),
+    TypeError,
+    'profiles are default and jitless, not "virtual"',
+  );
+});
+
+Deno.test("A driver that has no name, no device or no interface is refused where it is defined", () => {
+  for (
+    const [wrong, reason] of [
+      [{ name: "My Meter" }, "a name is lower case letters"],
+      [{ match: [] }, "it matches no device"],
+      [{ interfaces: [] }, "it claims no interface"],
+    ] as const
+  ) {
+    assertThrows(() => defineDriver({ ...PARTS, ...wrong }), TypeError, reason);
+  }
 });

@@ -24,7 +24,6 @@ import {
   absentError,
   chooseDevice,
   chooseDriver,
-  chooseProfile,
   type ChosenDriver,
   type DeviceChoice,
   DRIVER_FLAGS,
@@ -33,6 +32,7 @@ import {
   pickDevice,
 } from "./run_plan.ts";
 import { configFor } from "./run_start.ts";
+import { namedProfile } from "./profile_choice.ts";
 import { columns, harmless } from "./text.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -117,7 +117,7 @@ async function explain(call: CommandCall): Promise<ExitCode> {
     }),
     bundlePath: `${cacheFolder()}/HASH.js`,
     logPath: `${logFolder()}/${driver.manifest.name}.log`,
-    profile: chooseProfile(call),
+    profile: namedProfile(call) ?? driver.manifest.profile ?? "default",
     ...(choice.kind === "device" ? { parentProcessId: Deno.pid } : {}),
   });
   const { landlockAbi } = await toolbox.sandboxFacts();

@@ -23,6 +23,7 @@ import { cacheFolder, logFolder } from "../own_folders.ts";
 import { parseParameters } from "../parameters.ts";
 import type { CommandCall, FlagSpec } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
+import { namedProfile } from "./profile_choice.ts";
 import { suggestion } from "./suggest.ts";
 import { harmless, parseDuration } from "./text.ts";
 import type { Toolbox } from "./toolbox.ts";
@@ -51,7 +52,8 @@ export const DRIVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
     description: "No sandbox: the driver process opens the node itself",
   },
   profile: {
-    description: "Sandbox profile: default, or jitless (tighter and slower)",
+    description: "Sandbox profile: default, or jitless (tighter and slower); " +
+      "else the driver's own",
     value: "NAME",
   },
   "start-timeout": {
@@ -99,7 +101,8 @@ export async function planRun(
   options: { readonly takesSuggestions: boolean },
 ): Promise<RunPlan> {
   const choice = chooseDevice(call);
-  const profile = chooseProfile(call);
+  // What was named is looked at before a driver is loaded for its own.
+  const named = namedProfile(call);
   const driver = await chooseDriver(call.toolbox, call.positionals[0] ?? "");
   const texts = options.takesSuggestions
     ? optionTexts(call, driver, choice)
@@ -111,7 +114,7 @@ export async function planRun(
     choice,
     options: readOptions(driver.manifest, texts),
     isDirect: call.has("direct"),
-    profile,
+    profile: named ?? driver.manifest.profile ?? "default",
     logPath: prepareLog(call, driver.manifest.name),
     ...(libraryPath === undefined ? {} : { libraryPath }),
     ...(startTimeout === undefined ? {} : {
@@ -287,18 +290,6 @@ export function checkVirtualName(toolbox: Toolbox, name: string): void {
     variants.length === 0
       ? `There is one kind: --virtual ${base}`
       : `Kinds of ${base}: ${variants.join(", ")}`,
-  );
-}
-
-/** @throws {CliError} `usage`. */
-export function chooseProfile(call: CommandCall): RunPlan["profile"] {
-  const text = call.value("profile") ?? "default";
-  if (text === "default" || text === "jitless") return text;
-  throw new CliError(
-    EXIT.usage,
-    `There is no profile ${quote(text)}.${
-      suggestion(text, ["default", "jitless"])
-    }`,
   );
 }
 

@@ -57,7 +57,7 @@ export async function prepareEntry(
     choice,
     options: entry.options,
     isDirect,
-    profile: entry.profile,
+    profile: entry.profile ?? manifest.profile ?? "default",
     logPath: entry.logPath ?? `${logFolder}/${entry.name}.log`,
   };
   prepareLogFile(plan.logPath);

@@ -40,7 +40,8 @@ export interface DriverEntry {
   readonly options: { readonly [name: string]: Json };
   readonly logPath?: string;
   readonly logLevel?: LogLevel;
-  readonly profile: "default" | "jitless";
+  /** Absent: the driver's own. */
+  readonly profile?: "default" | "jitless";
   readonly restart: RestartPolicy;
   /** Whether its next process waits while it serves. */
   readonly hasStandby: boolean;
@@ -227,7 +228,7 @@ function readDriver(
   const isRequired = table.flag("required") ?? true;
   const logPath = table.filePath("log");
   const logLevel = table.choice("log_level", LOG_LEVELS);
-  const profile = table.choice("profile", ["default", "jitless"]) ?? "default";
+  const profile = table.choice("profile", ["default", "jitless"]);
   const options = readOptions(table.table("options"));
   const hasStandby = table.flag("standby") ?? true;
   const restart = readRestart(table.table("restart"));
@@ -244,7 +245,7 @@ function readDriver(
     options,
     ...(logPath === undefined ? {} : { logPath }),
     ...(logLevel === undefined ? {} : { logLevel }),
-    profile,
+    ...(profile === undefined ? {} : { profile }),
     restart,
     hasStandby,
     recordsPayloads,
