@@ -1,5 +1,6 @@
 /** Who is measured: how each is prepared, started, and how much it is given to do. */
 
+import { BundleError } from "../../driver/host/bundle.ts";
 import { type Case, isForMapped, isPromised } from "./cases.ts";
 
 /** A peer as a command; `undefined` from `prepare` means it cannot be had here. */
@@ -113,7 +114,7 @@ export function scopedDeno(
     "--no-prompt",
     "--no-check",
     `--allow-ffi=${library}`,
-    `--allow-read=${NODE}`,
+    `--allow-read=${[NODE, ...files].join(",")}`,
     `--allow-write=${[NODE, ...files].join(",")}`,
     `${here}${script}`,
   ];
@@ -145,7 +146,13 @@ async function sandboxed(folder: string): ReturnType<Peer["prepare"]> {
   if (library === undefined) return { absent: "libusb-1.0 is not installed" };
   const fake = fakeLibrary(folder);
   const places = { library, fake, folder, nodePath: NODE };
-  return { command: await confinedCommand(places, "input") };
+  try {
+    return { command: await confinedCommand(places, "input") };
+  } catch (error) {
+    // The bundler is fetched on its first use, which needs the network.
+    if (!(error instanceof BundleError)) throw error;
+    return { absent: lastLine(error.message) };
+  }
 }
 
 /** What our own client costs at least: the native calls alone. */

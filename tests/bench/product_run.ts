@@ -63,7 +63,7 @@ async function figuresWith(
   const { success, stdout, stderr } = await child.output();
   clearTimeout(timer);
   const decoder = new TextDecoder();
-  if (!success) return `failed: ${decoder.decode(stderr).trim().slice(-300)}`;
+  if (!success) return `failed: ${decoder.decode(stderr).trim().slice(0, 600)}`;
   return JSON.parse(decoder.decode(stdout)) as ProductFigures;
 }
 

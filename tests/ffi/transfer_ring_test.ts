@@ -137,6 +137,34 @@ Deno.test("Ring holds what the sink refuses, resubmits nothing, and offers it ag
   assertLaw(made.ring);
 });
 
+Deno.test("Ring gives the kernel half of its transfers at a time while reports are held", () => {
+  const made = makeRing(8);
+  made.room = 0;
+  for (let n = 0; n < 8; n++) made.queue.complete(n);
+  const inFlight: number[] = [];
+  for (let n = 0; n < 8; n++) {
+    made.room = 1;
+    made.ring.resume();
+    inFlight.push(made.queue.inFlight.length);
+    assertLaw(made.ring);
+  }
+  // With the last one taken nothing is held back.
+  assertEquals(inFlight, [0, 0, 0, 4, 4, 4, 4, 8]);
+});
+
+Deno.test("Ring stopped with transfers it did not give back submits none of them", async () => {
+  const made = makeRing(8);
+  made.room = 0;
+  for (let n = 0; n < 8; n++) made.queue.complete(n);
+  made.room = 2;
+  made.ring.resume();
+  await made.ring.stop();
+  made.ring.resume();
+  assertEquals(made.queue.inFlight.length, 0);
+  assertEquals(made.released.count, 1);
+  assertLaw(made.ring);
+});
+
 Deno.test("Ring ends with a failure only after everything that completed was taken", async () => {
   const made = makeRing(3);
   made.room = 0;
