@@ -13,7 +13,6 @@
 
 import type { Device } from "./device.ts";
 import { openReaderInput, type ReadableOptions } from "./endpoint_input.ts";
-import { joined } from "./large_transfers.ts";
 import type { InputRing, Report, TransferOutcome } from "./port.ts";
 import { type EndpointAddress, hex } from "./usb.ts";
 
@@ -34,7 +33,7 @@ export class EndpointSource {
   #demand: PromiseWithResolvers<void> | undefined;
   #ring: InputRing | undefined;
   /** Where reports go that had waited, while they are offered. */
-  #waiting: Uint8Array<ArrayBuffer>[] | undefined;
+  #waiting: Gathered | undefined;
   /** What of the first report was taken: it is offered again until all is. */
   #takenBytes = 0;
   #isOver = false;
@@ -99,12 +98,13 @@ export class EndpointSource {
    * the device, a file for instance, then takes fewer and larger steps.
    */
   #giveWaiting(controller: ReadableByteStreamController): void {
-    const waiting: Uint8Array<ArrayBuffer>[] = [];
+    const waiting = new Gathered(this.#ring?.counters.held ?? 0);
     this.#waiting = waiting;
     this.#ring?.resume();
     this.#waiting = undefined;
-    if (waiting.length === 0) return;
-    controller.enqueue(joined(waiting));
+    const bytes = waiting.bytes();
+    if (bytes.length === 0) return;
+    controller.enqueue(bytes);
     this.#demand?.resolve();
     this.#demand = undefined;
   }
@@ -124,7 +124,7 @@ export class EndpointSource {
     if (demand === undefined || controller === undefined) return false;
     const rest = data.subarray(this.#takenBytes);
     if (this.#waiting !== undefined) {
-      this.#waiting.push(rest.slice());
+      if (!this.#waiting.add(rest)) return false;
       this.#takenBytes = 0;
       return true;
     }
@@ -173,6 +173,31 @@ export class EndpointSource {
       outcome,
       `read from endpoint ${hex(this.#address)}`,
     );
+  }
+}
+
+/** Reports one behind the other, copied once: room is made for as many as the first one. */
+class Gathered {
+  readonly #count: number;
+  #all: Uint8Array<ArrayBuffer> | undefined;
+  #usedBytes = 0;
+
+  /** For so many reports. */
+  constructor(count: number) {
+    this.#count = Math.max(count, 1);
+  }
+
+  /** `false` when there is no room; there is for the first. */
+  add(bytes: Uint8Array): boolean {
+    this.#all ??= new Uint8Array(bytes.length * this.#count);
+    if (this.#usedBytes + bytes.length > this.#all.length) return false;
+    this.#all.set(bytes, this.#usedBytes);
+    this.#usedBytes += bytes.length;
+    return true;
+  }
+
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#all?.subarray(0, this.#usedBytes) ?? new Uint8Array();
   }
 }
 

@@ -188,8 +188,7 @@ function lengthOf(request: DataRequest): number {
   return request.type === "in" ? request.lengthBytes : request.data.length;
 }
 
-/** Arrays one behind the other; one alone as it is. */
-export function joined(
+function joined(
   parts: readonly Uint8Array<ArrayBuffer>[],
 ): Uint8Array<ArrayBuffer> {
   const [first = new Uint8Array()] = parts;
