@@ -111,7 +111,9 @@ async function serve(endpoint?: string): Promise<Outcome> {
 }
 
 /** Of a stream that is read to its end; empty when there is none. */
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+async function firstLine(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): Promise<string> {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (!text.includes("\n")) {
