@@ -243,6 +243,14 @@ const LIMITS = `## The limit that remains, and why
   Reading into that buffer itself would save the copy, 0.5 to 1 µs for 16 KiB, and
   cost the queue: a stream shows one such buffer at a time, so one transfer would
   be in flight. Compare depth 1 with depth 4 in the table below.
+- **A pipe to a file** takes a new array and an asynchronous write per step, a copy
+  and new pages of memory in each, on both sides of the runtime's thread pool. It
+  takes all that waited in one step, up to the transfers in flight. A bus of 40
+  MB/s (high speed) leaves it idle most of the time; at the 400 MB/s of the bus
+  model the file is the slower one where pages and threads are dear.
+- **Idle devices** cost one parked thread, which nothing wakes. The figure is of the
+  whole process, with the timer that ends the window; beside it stands that of the
+  process before it opened them.
 - **Buffers of the kernel's, mapped** (\`libusb_dev_mem_alloc\`) save the kernel's
   copy. A permission for one library gives no view of memory that is not
   JavaScript's, so we would copy instead: "floor: mapped buffers" does it, beside

@@ -31,7 +31,12 @@ export interface ProductFigures {
     readonly rssBytes: number;
   };
   /** 64 devices, an interrupt transfer pending on each. */
-  readonly idle: { readonly devices: number; readonly cpuPart: number };
+  readonly idle: {
+    readonly devices: number;
+    readonly cpuPart: number;
+    /** The same of this process before it opened them. */
+    readonly cpuPartWithout: number;
+  };
   readonly paths: readonly PathFigures[];
   readonly streams: StreamFigures;
 }
@@ -144,6 +149,8 @@ async function measureGrowth(
 }
 
 async function measureIdle(): Promise<ProductFigures["idle"]> {
+  await settled();
+  const cpuPartWithout = await cpuPartOfWindow();
   const devices: DevicePort[] = [];
   for (let n = 0; n < IDLE_DEVICES; n++) devices.push(await openDevice());
   const [first] = devices;
@@ -156,11 +163,17 @@ async function measureIdle(): Promise<ProductFigures["idle"]> {
       onEnd: () => {},
     });
   }
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await settled();
   const parts: number[] = [];
   for (let n = 0; n < IDLE_WINDOWS; n++) parts.push(await cpuPartOfWindow());
   for (const device of devices) await device.close();
-  return { devices: IDLE_DEVICES, cpuPart: percentiles(parts).p50 };
+  const cpuPart = percentiles(parts).p50;
+  return { devices: IDLE_DEVICES, cpuPart, cpuPartWithout };
+}
+
+/** What was before is over: collectors and compilers work on for a while. */
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 500));
 }
 
 async function cpuPartOfWindow(): Promise<number> {

@@ -80,7 +80,9 @@ export function productVerdicts(
       limit: TIMER_LAG_MS_MAX,
     }),
     atMost(
-      `CPU of ${idle.devices} idle devices`,
+      `CPU of ${idle.devices} idle devices (of none: ${
+        (idle.cpuPartWithout * 100).toPrecision(2)
+      } %)`,
       idle.cpuPart * 100,
       { unit: "%", limit: IDLE_CPU_PART_MAX * 100 },
     ),

@@ -85,7 +85,7 @@ Deno.test("Product's promises are judged by their own limits", () => {
   const figures: ProductFigures = {
     timerLagMs: { p50: 1, p99: 6 },
     growth: { transfers: 1_000, heapBytes: 0, rssBytes: 0 },
-    idle: { devices: 64, cpuPart: 0.0005 },
+    idle: { devices: 64, cpuPart: 0.0005, cpuPartWithout: 0.0004 },
     paths: [],
     streams: {
       input: 1,
