@@ -6,11 +6,12 @@
  *     deno run --allow-all tests/campaign/recovery.ts [ROUNDS]
  *
  * A recovery counts from the signal to READY, which follows on transfers that
- * passed. With a standby, which each death here waits for, one process makes the
- * device safe and is the driver; this is what is promised. Without one a safe
- * state takes two processes in a row, and what that takes is told. The supervisor runs as a client of the bus,
- * so that a start costs what it does on a real one; the times to a safe device
- * and of hangs have one more start of the runtime in them, the bus's own.
+ * passed. With a standby, which each death here waits for, one process that is
+ * there makes the device safe and is the driver; this is what is promised. What
+ * two starts in a row take without one is told. The supervisor runs as a client
+ * of the bus, so that a start costs what it does on a real one; in times to a
+ * safe device without a standby, and of hangs, there is one more start of the
+ * runtime, the bus's own.
  */
 
 import {
@@ -68,8 +69,17 @@ async function main(rounds: number): Promise<void> {
 }
 
 async function measureSafety(rounds: number): Promise<void> {
-  await using lab = await HeaterLab.open({ options: HEATER_AT_ONCE });
-  tell("SIGKILL to device safe", await times(rounds, () => safety(lab)));
+  for (const hasStandby of [true, false]) {
+    const options = HEATER_AT_ONCE;
+    await using lab = await HeaterLab.open({ options, hasStandby });
+    const name = hasStandby ? "" : ", no standby";
+    const took = await times(rounds, async () => {
+      const event = { message: WAITING.msg };
+      if (hasStandby) await lab.next("driver.standby", event);
+      return await safety(lab);
+    });
+    tell(`SIGKILL to device safe${name}`, took);
+  }
 }
 
 async function measureHangs(): Promise<void> {
