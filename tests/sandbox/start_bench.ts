@@ -7,7 +7,10 @@
  * driver process: two starts of the runtime, opening and checking the device,
  * Landlock, seccomp, libusb, the claim, stage 2 and its probes, the session. Not
  * in it: making the bundles, which are kept, and the namespaces of the virtual
- * bus. Both run on that bus, where each file that is opened asks the bus first.
+ * bus. Both run on that bus, where each file that is opened asks the bus first,
+ * and both begin when the bus lets a program start: its launching half is
+ * replaced, and `env` sets the variables. A program that does nothing takes
+ * that long; the ratio without it is printed, too.
  *
  *     deno run --allow-all tests/sandbox/start_bench.ts
  */
@@ -41,11 +44,13 @@ async function startRatio(bus: LoopbackBus, script: string): Promise<number> {
     driverUrl: new URL("./start_driver.ts", import.meta.url).href,
     processUrl: new URL("../../ffi/driver_process.ts", import.meta.url).href,
   }, { cacheFolder: cacheFolder() });
+  const nothing: number[] = [];
   const plain: number[] = [];
   const sandboxed: number[] = [];
   const hello = ["run", "--quiet", "--no-config", "--no-lock", script];
   await bus.timeToReady(driver);
   for (let round = 0; round < STARTS; round++) {
+    nothing.push(await bus.timeProgram("true"));
     plain.push(await bus.timeProgram(Deno.execPath(), hello));
     sandboxed.push(await bus.timeToReady(driver));
   }
@@ -53,6 +58,14 @@ async function startRatio(bus: LoopbackBus, script: string): Promise<number> {
     `plain deno run: ${describe(plain)}; launcher to READY: ${
       describe(sandboxed)
     }`,
+  );
+  const without = sandboxed.map((ms, round) => {
+    const bus = nothing[round] ?? NaN;
+    return (ms - bus) / ((plain[round] ?? NaN) - bus);
+  });
+  console.log(
+    `a program that does nothing: ${describe(nothing)}; without that a start ` +
+      `is ${median(without).toFixed(2)} times a plain one`,
   );
   return median(sandboxed.map((ms, round) => ms / (plain[round] ?? NaN)));
 }
