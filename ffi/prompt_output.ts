@@ -34,18 +34,17 @@ export function promptOutput(
   const view = new DataView(descriptor.buffer);
   view.setInt32(POLLFD.fields.fd[0], 1, true);
   view.setInt16(POLLFD.fields.events[0], POLLOUT, true);
-  const noTime = nativeBytes(TIMESPEC.sizeBytes);
-  const patience = nativeBytes(TIMESPEC.sizeBytes);
+  const time = nativeBytes(TIMESPEC.sizeBytes);
+  const timeView = new DataView(time.buffer);
   const descriptorAt = memory.pointerTo(descriptor);
-  const noTimeAt = memory.pointerTo(noTime);
-  const patienceAt = memory.pointerTo(patience);
-  const patienceView = new DataView(patience.buffer);
-  const canWrite = (waits: boolean): boolean => {
+  const timeAt = memory.pointerTo(time);
+  const canWrite = (waitMs: number): boolean => {
     // libc writes what is left of it, or does not.
-    patienceView.setUint32(TIMESPEC.fields.tv_nsec[0], patienceMs * 1e6, true);
-    // SAFETY: the buffers are ours, held by this closure, and used during the
-    // call only; no time means that it returns at once.
-    const ready = ppoll(descriptorAt, 1, waits ? patienceAt : noTimeAt, null);
+    timeView.setUint32(TIMESPEC.fields.tv_nsec[0], waitMs * 1e6, true);
+    // SAFETY: both buffers are ours and live as long as this closure, whose
+    // views are over them: a pointer alone keeps nothing alive. They are used
+    // during the call only; no time means that it returns at once.
+    const ready = ppoll(descriptorAt, 1, timeAt, null);
     const revents = view.getInt16(POLLFD.fields.revents[0], true);
     return ready === 1 && (revents & POLLOUT) !== 0;
   };
@@ -54,8 +53,8 @@ export function promptOutput(
     let done = 0;
     let mayWait = patienceMs > 0;
     while (done < end) {
-      if (!canWrite(false)) {
-        if (!mayWait || !canWrite(true)) break;
+      if (!canWrite(0)) {
+        if (!mayWait || !canWrite(patienceMs)) break;
         mayWait = false;
       }
       done += Deno.stdout.writeSync(bytes.subarray(done, done + PIECE_BYTES));
