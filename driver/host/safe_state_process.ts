@@ -9,6 +9,7 @@ import { assert } from "../assert.ts";
 import type { Clock } from "../loop/clock.ts";
 import type { SafeStateReport } from "../loop/safe_state.ts";
 import type { ClientProcess } from "./client_process.ts";
+import { joinedBytes } from "./joined_bytes.ts";
 import {
   decodeSafeStateFrame,
   SAFE_STATE_FRAME_BYTES_MAX,
@@ -112,7 +113,7 @@ async function readFrame(
   try {
     for await (const piece of stdout) {
       const end = piece.indexOf(NEWLINE);
-      text = joined(text, end < 0 ? piece : piece.subarray(0, end));
+      text = joinedBytes(text, end < 0 ? piece : piece.subarray(0, end));
       if (text.length > SAFE_STATE_FRAME_BYTES_MAX) {
         throw new WireError("tooLong", "Cannot read a report: it is too long");
       }
@@ -127,16 +128,6 @@ async function readFrame(
 }
 
 const NEWLINE = 0x0a;
-
-function joined(
-  first: Uint8Array,
-  second: Uint8Array,
-): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
-}
 
 /** It is told everything at its start. */
 async function closeInput({ stdin }: ClientProcess): Promise<void> {

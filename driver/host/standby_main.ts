@@ -16,6 +16,7 @@ import type { DriverConfig } from "./driver_config.ts";
 import type { OpenedDevice } from "./driver_main_words.ts";
 import { DRIVER_EXIT } from "./exit_class.ts";
 import { refusalReason } from "./exit_reasons.ts";
+import { joinedBytes } from "./joined_bytes.ts";
 import type { WriteBytes } from "./frame_sender.ts";
 import type { LogSink } from "./log.ts";
 import { claimAndPerform, logSafeState } from "./safe_state_main.ts";
@@ -198,7 +199,7 @@ class OrderedInput {
         if (this.#held.length > STANDBY_LINE_BYTES_MAX) return undefined;
         const { done, value } = await this.#pieces.next();
         if (done === true) return undefined;
-        this.#held = joined(this.#held, value);
+        this.#held = joinedBytes(this.#held, value);
       }
     } catch (error) {
       if (error instanceof WireError) return undefined;
@@ -218,13 +219,3 @@ class OrderedInput {
 }
 
 const NEWLINE = 0x0a;
-
-function joined(
-  first: Uint8Array,
-  second: Uint8Array,
-): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
-}

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { joinedBytes } from "./joined_bytes.ts";
+
 /** Bytes kept. */
 export const TAIL_BYTES_MAX = 16 * 1024;
 
@@ -15,10 +17,7 @@ export async function readTail(
   let tail = new Uint8Array();
   try {
     for await (const piece of stream) {
-      const both = new Uint8Array(tail.length + piece.length);
-      both.set(tail);
-      both.set(piece, tail.length);
-      tail = both.slice(-TAIL_BYTES_MAX);
+      tail = joinedBytes(tail, piece).slice(-TAIL_BYTES_MAX);
     }
   } catch {
     // What was read is what there is.
