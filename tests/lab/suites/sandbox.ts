@@ -14,6 +14,8 @@ import {
 } from "../../../driver/host/sandbox_policy_command.ts";
 import type { SandboxReport } from "../../../driver/host/sandbox_policy_report.ts";
 import { assertEquals, assertStringIncludes } from "../../../driver/std.ts";
+import { AT_FDCWD } from "../../../ffi/linux/file_status.ts";
+import { cstring, Libc } from "../../../ffi/linux/libc.ts";
 import { ExportedBus } from "./exported_bus.ts";
 import { driverOf, run, until, waitForDevice } from "./sysfs_devices.ts";
 
@@ -26,6 +28,10 @@ const FOLDER = "/srv/lab";
 const USER_ID = 1000;
 const EPERM = 1;
 const EACCES = 13;
+const EBUSY = 16;
+const O_RDWR = 2;
+/** USBDEVFS_CLAIMINTERFACE. include/uapi/linux/usbdevice_fs.h. */
+const CLAIM_INTERFACE = 0x8004550f;
 
 await run("mkdir", "-p", FOLDER);
 const PROGRAMS = [
@@ -258,6 +264,25 @@ Deno.test("Sandbox on a kernel: cdc_acm keeps its interfaces, makes way when tol
   await until("cdc_acm is back", () => driverOf(place.name, 0) === "cdc_acm");
   await bus.unplugAll();
 });
+
+Deno.test("Sandbox on a kernel: a standby starts beside the driver that holds the interface, and gets it when that is gone", () =>
+  withLoopback(async (nodePath) => {
+    using libc = Libc.open(LIBRARY);
+    const device = libc.check("openat", [AT_FDCWD, cstring(nodePath), O_RDWR]);
+    libc.check("ioctl", [device, CLAIM_INTERFACE, new Uint32Array([0])]);
+    const refused = await launch({
+      driver: "raw_driver",
+      policy: { nodePath },
+    });
+    assertEquals(parseRefusal(refused.stderr)?.refusal, "interface-busy");
+    const policy = { nodePath, isStandby: true };
+    const beside = await launch({ driver: "raw_driver", policy });
+    assertEquals([beside.code, beside.stderr], [0, ""]);
+    assertEquals(beside.results?.["claim inside the mask"], -EBUSY);
+    libc.check("close", [device]);
+    const after = await launch({ driver: "raw_driver", policy });
+    assertEquals(after.results?.["claim inside the mask"], 0);
+  }));
 
 /** `driverspace` with the multimeter, as a person would type it; told to stop at the first reading. */
 async function driverspace(
