@@ -23,13 +23,45 @@ export interface ReadableOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Opens the input of a reader. @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError} */
-export function openReaderInput(
-  device: Device,
-  endpoint: EndpointAddress,
-  options: ReadableOptions & Pick<InputOptions, "sink" | "onEnd">,
+/** Who reads. */
+export interface InputReader extends Pick<InputOptions, "sink" | "onEnd"> {
+  /** The signal fired. */
+  readonly onAbort: () => void;
+  /** It does not begin. */
+  readonly end: () => void;
+}
+
+/**
+ * Opens the input of a reader, and watches its signal; `undefined` when that
+ * has fired already.
+ *
+ * @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError}
+ */
+export function beginReading(
+  place: { readonly device: Device; readonly endpoint: EndpointAddress },
+  options: ReadableOptions,
+  { sink, onEnd, onAbort, end }: InputReader,
+): InputRing | undefined {
+  const { signal } = options;
+  if (signal?.aborted === true) {
+    end();
+    return undefined;
+  }
+  try {
+    const ring = openInput(place, options, { sink, onEnd });
+    signal?.addEventListener("abort", onAbort, { once: true });
+    return ring;
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+function openInput(
+  { device, endpoint }: Parameters<typeof beginReading>[0],
+  { transfersInFlight, transferLengthBytes }: ReadableOptions,
+  calls: Pick<InputOptions, "sink" | "onEnd">,
 ): InputRing {
-  const { transfersInFlight, transferLengthBytes, sink, onEnd } = options;
   return device.port.openInput({
     endpoint,
     transfersInFlight: within(
@@ -38,8 +70,7 @@ export function openReaderInput(
       "transfers in flight",
     ),
     ...(transferLengthBytes === undefined ? {} : { transferLengthBytes }),
-    sink,
-    onEnd,
+    ...calls,
   });
 }
 

@@ -7,7 +7,7 @@
 
 import type { Device } from "./device.ts";
 import {
-  openReaderInput,
+  beginReading,
   type ReadableOptions,
   within,
 } from "./endpoint_input.ts";
@@ -66,19 +66,13 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
 
   /** Begins to read. @throws {UsbError} As `DevicePort.openInput`. */
   start(): void {
-    const { signal } = this.#options;
-    if (signal?.aborted === true) return this.end();
-    try {
-      this.#ring = openReaderInput(this.#device, this.#address, {
-        ...this.#options,
-        sink: (report) => this.#take(report),
-        onEnd: (outcome) => this.#fail(outcome),
-      });
-    } catch (error) {
-      this.end();
-      throw error;
-    }
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    const place = { device: this.#device, endpoint: this.#address };
+    this.#ring = beginReading(place, this.#options, {
+      sink: (report) => this.#take(report),
+      onEnd: (outcome) => this.#fail(outcome),
+      onAbort: this.#onAbort,
+      end: () => this.end(),
+    });
   }
 
   /** The next report; `done` when the reading was ended. @throws {UsbError} What ended it. */

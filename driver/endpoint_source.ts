@@ -12,7 +12,7 @@
  */
 
 import type { Device } from "./device.ts";
-import { openReaderInput, type ReadableOptions } from "./endpoint_input.ts";
+import { beginReading, type ReadableOptions } from "./endpoint_input.ts";
 import type { InputRing, Report, TransferOutcome } from "./port.ts";
 import { type EndpointAddress, hex } from "./usb.ts";
 
@@ -53,19 +53,13 @@ export class EndpointSource {
 
   /** Begins to read. @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError} */
   start(): void {
-    const { signal } = this.#options;
-    if (signal?.aborted === true) return this.end();
-    try {
-      this.#ring = openReaderInput(this.#device, this.#address, {
-        ...this.#options,
-        sink: (report) => this.#take(report),
-        onEnd: (outcome) => this.#fail(outcome),
-      });
-    } catch (error) {
-      this.end();
-      throw error;
-    }
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    const place = { device: this.#device, endpoint: this.#address };
+    this.#ring = beginReading(place, this.#options, {
+      sink: (report) => this.#take(report),
+      onEnd: (outcome) => this.#fail(outcome),
+      onAbort: this.#onAbort,
+      end: () => this.end(),
+    });
   }
 
   /** The stream wants bytes: resolves when it has some, or was closed. @throws {UsbError} What ended the reading. */

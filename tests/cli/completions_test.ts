@@ -28,11 +28,11 @@ async function inShell(
   using folder = new Folder();
   const { out } = await call(["completions", shell]);
   Deno.writeTextFileSync(`${folder.path}/script`, out);
-  Deno.mkdirSync(`${folder.path}/work`);
-  Deno.writeTextFileSync(`${folder.path}/work/lab.toml`, "");
+  Deno.mkdirSync(`${folder.path}/here`);
+  Deno.writeTextFileSync(`${folder.path}/here/lab.toml`, "");
   const { code, stdout, stderr } = await new Deno.Command(shell, {
     args: [...flags, "-c", `source ../script\n${lines}`],
-    cwd: `${folder.path}/work`,
+    cwd: `${folder.path}/here`,
     env: { HOME: folder.path, XDG_CONFIG_HOME: folder.path },
   }).output();
   const said = new TextDecoder().decode(stderr);

@@ -10,7 +10,7 @@ Deno.test("A sentence loses paths under home directories, and nothing else", () 
       "Cannot write the log ~/…: the disk is full",
     ],
     ['open "/Users/ann/My-Lab/a.ts"', 'open "~/…"'],
-    ["(/var/home/ann/a), (/root/.cache/b)", "(~/…), (~/…)"],
+    ["(/var/home/ann/a), (/root/lab/b)", "(~/…), (~/…)"],
     ["/root", "~/…"],
     ["at file:///home/ann/d.ts:3:7", "at file://~/…:3:7"],
     ["/var/log/driverspace/dmm.log", "/var/log/driverspace/dmm.log"],

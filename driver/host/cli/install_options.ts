@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readProblem } from "../read_problem.ts";
 import { UsbError } from "../../errors.ts";
 import type { InstallDisk } from "../install/install_disk.ts";
 import {
@@ -165,12 +166,10 @@ async function readGiven(path: string): Promise<string> {
         "Run it with sudo",
       );
     }
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new CliError(EXIT.config, `Cannot read ${path}: ${reason}`);
+    throw new CliError(
+      EXIT.config,
+      `Cannot read ${path}: ${readProblem(error)}`,
+    );
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readProblem } from "../read_problem.ts";
 import type { JournalEvent } from "../../loop/journal.ts";
 import { eventText } from "../../loop/journal_text.ts";
 import { toHex } from "../../loop/recording.ts";
@@ -139,14 +140,9 @@ function readFile(path: string): Uint8Array {
     }
     return Deno.readFileSync(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
     throw new CliError(
       EXIT.data,
-      `Cannot read ${harmless(path)}: ${harmless(reason)}`,
+      `Cannot read ${harmless(path)}: ${harmless(readProblem(error))}`,
     );
   }
 }

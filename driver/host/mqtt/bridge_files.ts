@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readProblem } from "../read_problem.ts";
 import { CliError, EXIT } from "../cli/exit_codes.ts";
 import { readSecretLine } from "../private_file.ts";
 import { ConfigurationError } from "../supervisor/configuration.ts";
@@ -71,14 +72,9 @@ function readNamed(
   try {
     return read(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
     throw new CliError(
       EXIT.config,
-      `Cannot use the ${name} ${path}: ${reason}`,
+      `Cannot use the ${name} ${path}: ${readProblem(error)}`,
     );
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readProblem } from "../read_problem.ts";
 import {
   CONFIGURATION_BYTES_MAX,
   ConfigurationError,
@@ -24,13 +25,8 @@ export function readConfiguration(path: string): SupervisorConfiguration {
     }
     source = Deno.readTextFileSync(path);
   } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Error
-      ? error.message
-      : String(error);
     throw new ConfigurationError(path, [
-      { line: 1, column: 1, message: `Cannot read it: ${reason}` },
+      { line: 1, column: 1, message: `Cannot read it: ${readProblem(error)}` },
     ]);
   }
   return parseConfiguration(source, path);
