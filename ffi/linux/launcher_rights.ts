@@ -55,7 +55,8 @@ const SIGNAL_SET_BYTES = 8;
 
 /**
  * A terminal sends Ctrl-C to the driver as well; only the host decides what it
- * means. What is ignored stays ignored in what the launcher becomes.
+ * means. It stays ignored in what the launcher becomes until that has a handler
+ * of its own, which then has to do the same.
  */
 export function leaveInterruptToHost(libc: Libc): void {
   // `struct sigaction` of the kernel: handler, flags, restorer, mask.

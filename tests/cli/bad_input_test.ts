@@ -294,6 +294,7 @@ Deno.test("An unknown profile, log level, transport and time end with 2", async 
     "Did you mean preload?",
   );
   await refused(["simulate", "multimeter"], 2, "Give it behind --");
+  await refused(["explain", "usbtmc", "--profile", "y"], 2, "no profile");
 });
 
 Deno.test("An unknown command of a driver, and a wrong parameter, end with 2", async () => {

@@ -92,6 +92,7 @@ export const permissionsCommand: Command = {
 
 async function explain(call: CommandCall): Promise<ExitCode> {
   const { toolbox, io } = call;
+  const named = namedProfile(call);
   const driver = await chooseDriver(toolbox, call.positionals[0] ?? "");
   const isNamed = call.value("device") !== undefined ||
     call.value("virtual") !== undefined;
@@ -117,7 +118,7 @@ async function explain(call: CommandCall): Promise<ExitCode> {
     }),
     bundlePath: `${cacheFolder()}/HASH.js`,
     logPath: `${logFolder()}/${driver.manifest.name}.log`,
-    profile: namedProfile(call) ?? driver.manifest.profile ?? "default",
+    profile: named ?? driver.manifest.profile ?? "default",
     ...(choice.kind === "device" ? { parentProcessId: Deno.pid } : {}),
   });
   const { landlockAbi } = await toolbox.sandboxFacts();
