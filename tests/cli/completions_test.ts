@@ -78,7 +78,7 @@ Deno.test("Every command and every flag stands in every script", async () => {
 Deno.test("A shell nobody knows is refused with those that are", async () => {
   const { code, err } = await call(["completions", "fisch"]);
   assertEquals(code, 2);
-  assertStringIncludes(err, "Did you mean fish?");
+  assertStringIncludes(err, "the shells are bash, zsh, fish");
 });
 
 Deno.test({

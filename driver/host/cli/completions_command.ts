@@ -9,7 +9,6 @@ import { COMMANDS } from "./commands.ts";
 import { completionScript } from "./completion_scripts.ts";
 import { completedCommands, SHELLS } from "./completion_words.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
-import { suggestion } from "./suggest.ts";
 import { harmless } from "./text.ts";
 
 /** The command. */
@@ -32,9 +31,9 @@ export const completionsCommand: Command = {
     if (shell === undefined) {
       throw usageError(
         completionsCommand,
-        `There is no completion for ${JSON.stringify(harmless(text, 40))}.${
-          suggestion(text, SHELLS)
-        }`,
+        `There is no completion for ${
+          JSON.stringify(harmless(text, 40))
+        }: the shells are ${SHELLS.join(", ")}`,
       );
     }
     const commands = completedCommands(COMMANDS, toolbox);
