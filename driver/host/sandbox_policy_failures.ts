@@ -37,14 +37,16 @@ export const LAUNCHER_REFUSALS = {
     "The jitless profile needs Linux 6.3 (PR_SET_MDWE): use a newer kernel, or the default profile",
   "landlock-old": "Use a newer kernel, or lower the required version",
   "landlock-path": "Check that the named file exists and may be read",
-  "seccomp": "Use a kernel with CONFIG_SECCOMP_FILTER",
+  "seccomp":
+    "Use a kernel with CONFIG_SECCOMP_FILTER; in a container, one whose own profile allows seccomp",
   "parent-gone": "Start it from a process that stays",
   "limits": "Check the limits the launcher was started with",
   "identity": "Start it as root, or without changing the user",
   "namespaces": "Start it as root, or without isolation",
   "memory": "Try again: no free address was found for the secret page",
   "execute": "Check that the Deno binary may be executed",
-  "not-confined": "Start the driver through the launcher",
+  "not-confined":
+    "Start the driver through the launcher; if it was, this kernel does not hold what it promises: report it",
   "internal": "This is a bug: report it",
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -209,7 +209,7 @@ function pathRuleset(libc: Libc, what: Launch, abi: number): number {
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
     throw new LaunchRefused(
-      "landlock-path",
+      error.call.startsWith("landlock_") ? "landlock-missing" : "landlock-path",
       `Cannot make the path rules: ${error.message}`,
     );
   }

@@ -13,7 +13,10 @@
  * @module
  */
 
-import { LaunchRefused } from "../../driver/host/sandbox_policy_failures.ts";
+import {
+  type LauncherRefusal,
+  LaunchRefused,
+} from "../../driver/host/sandbox_policy_failures.ts";
 import type {
   LauncherReport,
   SandboxReport,
@@ -80,7 +83,8 @@ export function verifyConfined(
 /**
  * Enters stage 2. Call it after the last dlopen, open and claim, before READY.
  *
- * @throws {LaunchRefused} `not-confined`, when it cannot be entered or a probe afterwards is not refused.
+ * @throws {LaunchRefused} `seccomp`, `executable-memory`, `internal` when it cannot be entered;
+ *   `not-confined` when a probe afterwards is not refused.
  */
 export async function enterStage2(
   libc: Libc,
@@ -91,9 +95,14 @@ export async function enterStage2(
   const filter = lockdownFilter({ noNewCode }, libc.architecture);
   // Memory first: with the filter in force there may be none of the right kind.
   const program = programAddress(libc, filter);
-  succeed("dumpable", libc.call("prctl", [PR_SET_DUMPABLE, 0, 0, 0, 0]));
-  if (noNewCode) succeed("MDWE", libc.call("prctl", [PR_SET_MDWE, 1, 0, 0, 0]));
-  succeed("seccomp", installFilter(libc, program, { allThreads: true }));
+  const undumpable = libc.call("prctl", [PR_SET_DUMPABLE, 0, 0, 0, 0]);
+  succeed("internal", "prctl(PR_SET_DUMPABLE)", undumpable);
+  if (noNewCode) {
+    const denied = libc.call("prctl", [PR_SET_MDWE, 1, 0, 0, 0]);
+    succeed("executable-memory", "prctl(PR_SET_MDWE)", denied);
+  }
+  const installed = installFilter(libc, program, { allThreads: true });
+  succeed("seccomp", "seccomp", installed);
   revokePermissions();
   return await selfProbe(libc, launcher, noNewCode);
 }
@@ -103,12 +112,16 @@ export function revokePermissions(): void {
   for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
 }
 
-function succeed(step: string, result: number): void {
+function succeed(
+  refusal: LauncherRefusal,
+  step: string,
+  result: number,
+): void {
   // A positive result of TSYNC is the id of a thread that could not follow.
   if (result === 0) return;
   const why = result < 0 ? errnoName(-result) : `thread ${result}`;
   throw new LaunchRefused(
-    "not-confined",
+    refusal,
     `Cannot enter stage 2: ${step}: ${why}`,
   );
 }

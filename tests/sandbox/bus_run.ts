@@ -24,7 +24,15 @@ import { seededRandom, VirtualBus } from "../../driver/sim/virtual_bus.ts";
 import type { LaunchExperiment } from "../../ffi/linux/launcher.ts";
 import { SystemClock } from "../../ffi/linux/virtual_bus_clock.ts";
 import { NotifyTransport } from "../../ffi/linux/virtual_bus_notify.ts";
-import { bundleOf, LIBC, LIBUSB, type Program, Scratch } from "./harness.ts";
+import {
+  bundleOf,
+  LIBC,
+  LIBUSB,
+  poorerKernel,
+  type Program,
+  Scratch,
+} from "./harness.ts";
+import type { RefusedCall } from "./poorer_kernel.ts";
 
 /** What is different in a run. */
 export interface BusRun {
@@ -40,6 +48,8 @@ export interface BusRun {
   readonly isReattach?: boolean;
   /** Put before the launcher's command, `strace` for instance. */
   readonly prefix?: readonly string[];
+  /** What the launcher's kernel refuses, beside what the machine's does. */
+  readonly kernelRefuses?: readonly RefusedCall[];
   /** Default TIME_LIMIT_MS. */
   readonly timeLimitMs?: number;
   /** Kept by the caller when it looks at files afterwards. */
@@ -247,6 +257,7 @@ async function commandFor(
   const experiment = isWeakened ? [JSON.stringify(run.experiment)] : [];
   const all = [
     ...run.prefix ?? [],
+    ...await poorerKernel(Deno.execPath(), run.kernelRefuses),
     command,
     ...args.slice(0, at),
     ...experiment,

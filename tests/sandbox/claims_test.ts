@@ -3,7 +3,6 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../driver/std.ts";
-import { parseRefusal } from "../../driver/host/sandbox_policy_failures.ts";
 import { pathGrants } from "../../driver/host/sandbox_policy_paths.ts";
 import { sandboxPolicy } from "../../driver/host/sandbox_policy.ts";
 import {
@@ -236,21 +235,6 @@ Deno.test({
       const { code } = await runLaunch({ ...launch, experiment });
       assert(code !== 0, `It starts without ${path}`);
     }
-  },
-});
-
-Deno.test({
-  name:
-    `A driver that is not there when executed ends with a reason${noSandbox}`,
-  ignore: !canSandbox,
-  fn: async (): Promise<void> => {
-    await using scratch = await Scratch.make();
-    const launch = await echo(scratch);
-    const denoPath = Deno.execPath();
-    const experiment = { standIn: true, omitPaths: [denoPath] };
-    const { code, stderr } = await runLaunch({ ...launch, experiment });
-    assertEquals(code, 77);
-    assertEquals(parseRefusal(stderr)?.refusal, "execute");
   },
 });
 

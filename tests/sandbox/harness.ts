@@ -178,7 +178,7 @@ export async function launchCommand(launch: Launch): Promise<Deno.Command> {
 }
 
 /** What stands before a command that shall find a poorer kernel. */
-async function poorerKernel(
+export async function poorerKernel(
   denoPath: string,
   refused: readonly RefusedCall[] | undefined,
 ): Promise<readonly string[]> {

@@ -13,7 +13,7 @@ import {
   neededRequests,
 } from "./minimality.ts";
 import { PROBE_MODES, PROBE_ROWS } from "./probe_rows.ts";
-import { runRefusals } from "./refusals.ts";
+import { refusalsUntried, runRefusals } from "./refusals.ts";
 
 /** What a mode is for, as a test's name says it. */
 const CLAIMS = {
@@ -83,6 +83,10 @@ Deno.test({
     const wrong = results.filter(({ isRight }) => !isRight);
     assertEquals(wrong.map(({ name, text }) => `${name}: ${text}`), []);
   },
+});
+
+Deno.test("Every refusal that the launcher knows is provoked by a test", () => {
+  assertEquals(refusalsUntried(), []);
 });
 
 Deno.test("C15: what is granted without being missed here is named with its reason", () => {
