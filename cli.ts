@@ -40,13 +40,16 @@ import { libraryCandidates, openLibrary } from "./ffi/library.ts";
 import { LibusbPort } from "./ffi/libusb_port.ts";
 import { landlockAbi } from "./ffi/linux/landlock.ts";
 import { Libc } from "./ffi/linux/libc.ts";
+import { filterRefusal } from "./ffi/linux/seccomp_available.ts";
 import {
   type Availability,
   isNotifyAvailable,
   isPreloadAvailable,
 } from "./ffi/linux/virtual_bus_available.ts";
+import { confinedClients } from "./ffi/linux/virtual_bus_confined.ts";
 import type {
   BusTransport,
+  ClientCommand,
   ClientProcess as BusClient,
 } from "./ffi/linux/virtual_bus_process.ts";
 import { showBus } from "./ffi/linux/virtual_bus_simulate.ts";
@@ -152,6 +155,7 @@ async function startBus(
   const port = new SimulatedPort(bus);
   const shown = await showBus(bus, { transport });
   return {
+    ...virtualProfile(shown),
     transport: shown.name,
     devices: () => port.devices(),
     spawn: (command, options) => spawnOn(shown, command, options),
@@ -163,21 +167,54 @@ async function startBus(
   };
 }
 
+/** What a driver of the profile `virtual` needs. */
+function virtualProfile(
+  bus: BusTransport,
+): Pick<RunningBus, "access" | "spawnVirtual"> {
+  const confined = confinedClients(bus);
+  if (confined === undefined) return {};
+  return {
+    access: confined.access,
+    spawnVirtual: async (commandFor) => {
+      let stdio: ClientOptions["stdio"] = "inherit";
+      const client = await confined.spawn((access) => {
+        const { line, ...options } = commandFor(access);
+        stdio = options.stdio;
+        return busCommand(line, options);
+      });
+      return asClient(client, stdio);
+    },
+  };
+}
+
 async function spawnOn(
   bus: BusTransport,
   command: readonly string[],
   options: ClientOptions,
 ): Promise<ClientProcess> {
+  const client = await bus.spawn(busCommand(command, options));
+  return asClient(client, options.stdio);
+}
+
+function busCommand(
+  command: readonly string[],
+  { stdio, env }: ClientOptions,
+): ClientCommand {
   const [program = "", ...args] = command;
-  const { stdio, env } = options;
-  const client: BusClient = await bus.spawn({
+  return {
     program,
     args,
     stdin: stdio,
     stdout: stdio,
     stderr: stdio,
     ...(env === undefined ? {} : { env, clearEnv: true }),
-  });
+  };
+}
+
+function asClient(
+  client: BusClient,
+  stdio: ClientOptions["stdio"],
+): ClientProcess {
   const { child, status } = client;
   const isPiped = stdio === "piped";
   return {
@@ -196,7 +233,7 @@ async function sandboxFacts(): Promise<SandboxFacts> {
     isNotifyAvailable(),
   ]);
   return {
-    landlockAbi: readLandlockAbi(),
+    ...readLayers(),
     transports: { preload: whyNot(preload), notify: whyNot(notify) },
   };
 }
@@ -205,13 +242,17 @@ function whyNot(availability: Availability): string {
   return availability.isAvailable ? "" : availability.reason;
 }
 
-function readLandlockAbi(): number {
-  if (Deno.build.os !== "linux") return 0;
+function readLayers(): Pick<SandboxFacts, "landlockAbi" | "seccomp"> {
+  const none = { landlockAbi: 0, seccomp: "ENOSYS" };
+  if (Deno.build.os !== "linux") return none;
   try {
     using libc = Libc.open("libc.so.6");
-    return landlockAbi(libc);
+    return {
+      landlockAbi: landlockAbi(libc),
+      seccomp: filterRefusal(libc, { hasListener: false }) ?? "",
+    };
   } catch {
-    return 0;
+    return none;
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { DeviceInfo, DevicePort, OpenOptions } from "../driver/port.ts";
+import type { DevicePort, OpenOptions } from "../driver/port.ts";
 import { UsbError } from "../driver/errors.ts";
 import type { DriverConfig } from "../driver/host/driver_config.ts";
 import {
@@ -53,16 +53,7 @@ export async function openDirect(
 ): Promise<HeldDevice> {
   checkPermissions(config);
   const port = await LibusbPort.open({ libraryPath: config.library });
-  const devices = await port.devices();
-  const deviceInfo = devices.find((info) => isWanted(info, config));
-  if (deviceInfo === undefined) {
-    throw new UsbError({
-      code: "noDevice",
-      operation: `open ${config.nodePath}`,
-      reason: "the device is gone",
-    });
-  }
-  const device = await port.open(deviceInfo, options);
+  const device = await openFound(port, config, options);
   revokePermissions();
   return {
     device,
@@ -72,8 +63,20 @@ export async function openDirect(
   };
 }
 
-function isWanted(info: DeviceInfo, config: DriverConfig): boolean {
-  return info.nodePath === config.nodePath;
+/** Has libusb find the device and open it. */
+async function openFound(
+  port: LibusbPort,
+  config: DriverConfig,
+  options: OpenOptions,
+): Promise<DevicePort> {
+  const devices = await port.devices();
+  const found = devices.find(({ nodePath }) => nodePath === config.nodePath);
+  if (found !== undefined) return await port.open(found, options);
+  throw new UsbError({
+    code: "noDevice",
+    operation: `open ${config.nodePath}`,
+    reason: "the device is gone",
+  });
 }
 
 function checkPermissions(config: DriverConfig): void {
@@ -113,10 +116,17 @@ export function openLocked(
 ): Promise<HeldDevice> {
   return refusedAsUsbError(async () => {
     const { port, facts } = await openLibusb(start, parts);
-    const device = await takeDescriptor(port, start.config);
+    const device = isOnPreload(start)
+      ? await openFound(port, start.config, { kernelDriver: "refuse" })
+      : await takeDescriptor(port, start.config);
     const report = await enterStage2(parts.libc(), start.report);
     return { ...facts, device, sandbox: summaryOf(report) };
   });
+}
+
+/** The preload library plays the kernel inside this process: there is no descriptor to take over. */
+function isOnPreload({ report }: ProcessStart): boolean {
+  return report?.profile === "virtual";
 }
 
 /** A process in the sandbox with every door closed, whose device is not taken over yet. */
@@ -163,13 +173,14 @@ interface OpenedLibusb {
 }
 
 async function openLibusb(
-  { config, report }: ProcessStart,
+  start: ProcessStart,
   { libc, clock }: LockedParts,
 ): Promise<OpenedLibusb> {
+  const { config, report } = start;
   verifyConfined(libc(), report);
   const port = await LibusbPort.open({
     libraryPath: config.library,
-    discovery: false,
+    discovery: isOnPreload(start),
     turn: clock.turn,
     checkPermissions: false,
   });

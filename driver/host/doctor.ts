@@ -208,11 +208,12 @@ async function checkSandbox(inputs: DoctorInputs): Promise<Check[]> {
   const facts = await inputs.sandboxFacts();
   return [
     checkLandlock(facts.landlockAbi),
-    checkSeccomp(inputs.system),
+    checkSeccomp(inputs.system, facts.seccomp),
     checkNoNewPrivileges(inputs.system),
     checkNewCode(inputs.system),
     checkTransport("virtual bus A (umockdev)", facts.transports.preload, {
-      cause: "Needed for --virtual with --direct and for simulate",
+      cause:
+        "Needed for simulate, and for --virtual with --direct or where there is no bus B",
       next: "Install umockdev: apt-get install umockdev",
     }),
     checkTransport(
@@ -220,7 +221,8 @@ async function checkSandbox(inputs: DoctorInputs): Promise<Check[]> {
       facts.transports.notify,
       {
         cause: "Needed to run the full sandbox on a virtual device",
-        next: "Allow unprivileged user namespaces, or use --direct",
+        next: "Until it can be had, drivers of virtual devices run on bus A, " +
+          "in the profile virtual, which is weaker",
       },
     ),
   ];
@@ -239,17 +241,21 @@ function checkLandlock(abi: number): Check {
   };
 }
 
-function checkSeccomp(system: SystemReader): Check {
+/** What the kernel can do, and whether it does it for us: a container may refuse the call. */
+function checkSeccomp(system: SystemReader, refusedWith: string): Check {
   const name = "seccomp";
-  if (hasFilters(system.readText(SECCOMP_ACTIONS))) {
+  const isThere = hasFilters(system.readText(SECCOMP_ACTIONS));
+  if (isThere && refusedWith === "") {
     return { name, result: "ok", found: "filters" };
   }
   return {
     name,
     result: "fail",
-    found: "none",
+    found: isThere ? `refused (${refusedWith})` : "none",
     cause: "Without it no driver is started sandboxed",
-    next: "Use a kernel with CONFIG_SECCOMP_FILTER",
+    next: isThere
+      ? "In a container, use one whose own profile allows seccomp"
+      : "Use a kernel with CONFIG_SECCOMP_FILTER",
   };
 }
 

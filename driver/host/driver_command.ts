@@ -11,7 +11,12 @@ import { deviceLabel } from "../match.ts";
 import { type DriverConfig, encodeDriverConfig } from "./driver_config.ts";
 import type { DriverManifest } from "./manifest.ts";
 import { directFlags, runFlags } from "./permissions.ts";
-import { type SandboxPolicy, sandboxPolicy } from "./sandbox_policy.ts";
+import {
+  type SandboxPolicy,
+  sandboxPolicy,
+  type SandboxProfile,
+  type VirtualBusAccess,
+} from "./sandbox_policy.ts";
 import { heapFlag } from "./sandbox_policy_command.ts";
 
 /** A program of two lines that serves a driver, as a URL that needs no file. */
@@ -58,7 +63,9 @@ export interface SandboxedStart {
   /** The driver as one file. */
   readonly bundlePath: string;
   readonly logPath: string;
-  readonly profile: "default" | "jitless";
+  readonly profile: SandboxProfile;
+  /** With the profile `virtual` only. */
+  readonly virtualBus?: VirtualBusAccess;
   readonly parentProcessId?: number;
 }
 
@@ -87,6 +94,7 @@ export function policyOf(start: SandboxedStart): SandboxPolicy {
     libraryPath: config.library,
     driverPath: start.bundlePath,
     driverArguments: [encodeDriverConfig(config)],
+    ...(start.virtualBus === undefined ? {} : { virtualBus: start.virtualBus }),
     ...(start.parentProcessId === undefined
       ? {}
       : { parentProcessId: start.parentProcessId }),

@@ -13,8 +13,8 @@ import type { DemandedRequest } from "./sandbox_policy_requests.ts";
 /**
  * How tight. `default` compiles JavaScript to machine code. `jitless` has no
  * executable memory that is not a file: tighter and slower, for small drivers.
- * `virtual` is for the virtual bus whose preload library needs a folder and
- * sockets: weaker, never for a real device.
+ * `virtual` is for a virtual device on the bus of the preload library, which
+ * needs a folder and sockets: weaker, never for a real device.
  */
 export type SandboxProfile = "default" | "jitless" | "virtual";
 

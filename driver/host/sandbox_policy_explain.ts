@@ -79,7 +79,9 @@ export function explainPolicy(
       ...callRights(policy),
     ],
     layers: layers(policy, machine),
-    limits: policy.profile === "virtual" ? [WEAKER, ...LIMITS] : LIMITS,
+    limits: policy.profile === "virtual"
+      ? [VIRTUAL_IS_WEAKER, ...LIMITS]
+      : LIMITS,
   };
 }
 
@@ -109,10 +111,16 @@ function usbRights(policy: SandboxPolicy): ExplainedRight[] {
       right(
         "interface",
         `${number} (mask 0x${interfaceMask(policy).toString(16)})`,
-        "the driver claims it; others the kernel refuses",
+        policy.virtualBus === undefined
+          ? "the driver claims it; others the kernel refuses"
+          : "the driver claims it; nothing keeps it from others",
       )
     ),
-    ...requests.map(({ name, reason }) => right("usb request", name, reason)),
+    ...(policy.virtualBus === undefined
+      ? requests.map(({ name, reason }) => right("usb request", name, reason))
+      : [
+        right("usb request", "any", "the preload library answers, no kernel"),
+      ]),
   ];
 }
 
@@ -203,13 +211,7 @@ function layers(
           : "runs as the user who starts it"
         : `becomes user ${policy.user.userId}`,
     ),
-    layer(
-      "namespaces",
-      policy.isolate,
-      policy.isolate
-        ? "own network, IPC, host name and cgroup"
-        : "none; sockets are refused by the filter all the same",
-    ),
+    layer("namespaces", policy.isolate, namespacesText(policy)),
     layer(
       "memory of JavaScript",
       true,
@@ -221,6 +223,13 @@ function layers(
       "parent-death signal, which the driver cannot forget",
     ),
   ];
+}
+
+function namespacesText({ isolate, virtualBus }: SandboxPolicy): string {
+  if (isolate) return "own network, IPC, host name and cgroup";
+  return virtualBus === undefined
+    ? "none; sockets are refused by the filter all the same"
+    : "none; the filter refuses sockets but Unix ones, and stage 2 all";
 }
 
 /** Where a kernel says what its seccomp filters may answer. */
@@ -239,8 +248,11 @@ export function deniesNewCode(kernelRelease: string | undefined): boolean {
   return major > 6 || (major === 6 && minor >= 3);
 }
 
-const WEAKER =
-  "WEAKER: the virtual profile may write a folder and make Unix sockets until stage 2; never use it for a real device";
+/** What must be said wherever the profile `virtual` is used. */
+export const VIRTUAL_IS_WEAKER =
+  "WEAKER: profile virtual, for virtual devices only: until stage 2 the driver " +
+  "may write the bus's folder and connect to Unix sockets, of which it keeps " +
+  "those to the bus; no interface mask and no list of USB requests holds it";
 
 /** `SECURITY.md` has the whole list. */
 const LIMITS = [

@@ -77,8 +77,17 @@ export function findLibc(
   architecture: "x86_64" | "aarch64",
   exists: (path: string) => boolean,
 ): string | undefined {
+  return findShared("libc.so.6", architecture, exists);
+}
+
+/** A shared library by its own path, for what may not ask the loader's cache. */
+export function findShared(
+  name: string,
+  architecture: "x86_64" | "aarch64",
+  exists: (path: string) => boolean,
+): string | undefined {
   return libraryFolders(architecture)
-    .map((folder) => `${folder}/libc.so.6`)
+    .map((folder) => `${folder}/${name}`)
     .find(exists);
 }
 

@@ -39,11 +39,14 @@ const DESCRIPTORS_MAX = 256;
 const LOOKS_MAX = 10_000;
 const LOOK_INTERVAL_MS = 1;
 
-/** The process's listener and netlink socket; a word for people says why not. */
+/** Why they are not taken over: it ended without a listener, or the kernel keeps it from us. */
+export type NotTaken = "no-listener" | "not-ours";
+
+/** The process's listener and netlink socket, or why not. */
 export async function adoptDescriptors(
   libc: Libc,
   from: Adopted,
-): Promise<TakenDescriptors | string> {
+): Promise<TakenDescriptors | NotTaken> {
   const { process, netlink } = from;
   const { syscall, close } = libc.symbols;
   // SAFETY: numbers only.
@@ -55,9 +58,7 @@ export async function adoptDescriptors(
   );
   try {
     const listener = await findListener(libc, from);
-    if (listener === undefined) {
-      return "the kernel refused a filter with a listener";
-    }
+    if (listener === undefined) return "no-listener";
     // SAFETY: numbers only.
     const [first, second] = [listener, netlink].map((descriptor) =>
       Number(syscall(
@@ -69,7 +70,7 @@ export async function adoptDescriptors(
     ) as [number, number];
     if (first >= 0 && second >= 0) return { listener: first, netlink: second };
     for (const taken of [first, second]) if (taken >= 0) close(taken);
-    return "the kernel does not let us take the listener over";
+    return "not-ours";
   } finally {
     close(Number(handle));
   }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { Libc } from "./libc.ts";
+import { filterRefusal } from "./seccomp_available.ts";
 import { assembleFilter } from "./virtual_bus_filter.ts";
 import { ABIS } from "./virtual_bus_abi.ts";
 import { PRELOAD_LIBRARY } from "./virtual_bus_preload_client.ts";
@@ -43,6 +45,13 @@ export async function isNotifyAvailable(): Promise<Availability> {
   if (!actionsOfSeccomp().includes("user_notif")) {
     return no("This kernel's seccomp has no user notification.");
   }
+  const refused = listenerRefusal();
+  if (refused !== undefined) {
+    return no(
+      `seccomp filters are refused here (${refused}). ` +
+        "In a container, use one whose own profile allows seccomp.",
+    );
+  }
   const seen = await run("unshare", {}, ["-rmn", "true"]);
   if (seen.isSuccess) return YES;
   return no(
@@ -56,6 +65,17 @@ const YES: Availability = { isAvailable: true };
 
 function no(reason: string): Availability {
   return { isAvailable: false, reason };
+}
+
+/** Why a filter with a listener would be refused. */
+function listenerRefusal(): string | undefined {
+  try {
+    using libc = Libc.open("libc.so.6");
+    return filterRefusal(libc, { hasListener: true });
+  } catch {
+    // Who may not ask may start no client either, and hears then why.
+    return undefined;
+  }
 }
 
 function actionsOfSeccomp(): string {

@@ -26,6 +26,8 @@ export interface LaunchOrder {
  * listener the bus finds itself.
  */
 export const HELLO_BYTES = 8;
+/** What it sends when the kernel refuses the filter: the error number, 32 bits. */
+export const REFUSAL_BYTES = 4;
 
 const NUMBERS = ["usize", "usize", "usize", "usize"] as const;
 
@@ -35,6 +37,12 @@ const SYMBOLS = {
   duplicate: { name: "strdup", parameters: ["buffer"], result: "usize" },
   malloc: { parameters: ["usize"], result: "usize" },
   memcpy: { parameters: ["usize", "buffer", "usize"], result: "usize" },
+  peek: {
+    name: "memcpy",
+    parameters: ["buffer", "usize", "usize"],
+    result: "usize",
+  },
+  errnoLocation: { name: "__errno_location", parameters: [], result: "usize" },
   mount: {
     parameters: ["buffer", "buffer", "usize", "usize", "usize"],
     result: "i32",
@@ -87,7 +95,11 @@ export function becomeClient(
   const hello = Int32Array.of(Deno.pid, uevents);
   // SAFETY: the buffer is ours, with its length.
   libc.write(door, hello, BigInt(HELLO_BYTES));
-  if (installFilter(libc, abi.seccomp, program) < 0) Deno.exit(NOT_STARTED);
+  if (installFilter(libc, abi.seccomp, program) < 0) {
+    // SAFETY: as above.
+    libc.write(door, errnoOf(libc), BigInt(REFUSAL_BYTES));
+    Deno.exit(NOT_STARTED);
+  }
   whenFiltered();
   // SAFETY: one byte of ours.
   const wasAccepted = libc.read(door, new Uint8Array(1), 1n) === 1n;
@@ -212,6 +224,14 @@ function installFilter(
     if (listener >= 0n) break;
   }
   return Number(listener);
+}
+
+/** Why the last call failed. */
+function errnoOf(libc: Symbols): Int32Array<ArrayBuffer> {
+  const errno = new Int32Array(1);
+  // SAFETY: four bytes of ours, from an address that is valid as long as the thread.
+  libc.peek(errno, libc.errnoLocation(), BigInt(errno.byteLength));
+  return errno;
 }
 
 function zeroEnded(text: string): Uint8Array<ArrayBuffer> {

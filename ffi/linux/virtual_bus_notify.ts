@@ -15,7 +15,8 @@ import { within } from "../../driver/loop/within.ts";
 import type { BusNode } from "../../driver/sim/usbfs_contract.ts";
 import { type Abi, abiOf } from "./virtual_bus_abi.ts";
 import { adoptDescriptors } from "./virtual_bus_adoption.ts";
-import { HELLO_BYTES } from "./virtual_bus_launch.ts";
+import { ERRNO, errnoName } from "./errno.ts";
+import { HELLO_BYTES, REFUSAL_BYTES } from "./virtual_bus_launch.ts";
 import { SystemClock } from "./virtual_bus_clock.ts";
 import { type Libc, openLibc } from "./virtual_bus_libc.ts";
 import { NotificationListener } from "./virtual_bus_listener.ts";
@@ -110,7 +111,7 @@ export class NotifyTransport implements BusTransport {
   /**
    * Starts a client in its namespaces.
    *
-   * @throws {UsbError} `notSupported`, with the reason; `timedOut` for a
+   * @throws {UsbError} `notSupported`, `access`, with the reason; `timedOut` for a
    *   launcher that hangs, which is killed.
    */
   async spawn(command: ClientCommand): Promise<ClientProcess> {
@@ -207,7 +208,13 @@ export class NotifyTransport implements BusTransport {
       netlink: hello.getInt32(4, true),
       hasEnded: () => hasEnded,
     });
-    if (typeof taken === "string") throw notSupported(taken);
+    if (taken === "no-listener") throw await filterRefused(connection);
+    if (taken === "not-ours") {
+      throw refused(
+        "the kernel does not let us take the listener over",
+        "Where ptrace is restricted, allow it of one's own processes",
+      );
+    }
     const notifier = new Notifier({
       abi: this.#abi,
       libc: this.#libc,
@@ -302,6 +309,30 @@ async function readExactly(
   return bytes.buffer;
 }
 
+const START = "start a client of the virtual bus by seccomp notification";
+
+/** What a launcher that ended without a filter said of it last, if it could. */
+async function filterRefused(connection: Deno.Conn): Promise<UsbError> {
+  let errno = 0;
+  try {
+    const word = new DataView(await readExactly(connection, REFUSAL_BYTES));
+    errno = word.getInt32(0, true);
+  } catch {
+    // It was killed, say: no word of it either.
+  }
+  const why = errno === 0 ? "" : `: ${errnoName(errno)}`;
+  return refused(
+    `the kernel refused a filter with a listener${why}`,
+    errno === ERRNO.EBUSY
+      ? "A client of such a bus cannot show another one: start it outside of that"
+      : "Use a kernel with CONFIG_SECCOMP_FILTER; in a container, one whose own profile allows seccomp",
+  );
+}
+
+function refused(reason: string, advice: string): UsbError {
+  return new UsbError({ code: "access", operation: START, reason, advice });
+}
+
 function launchTimedOut(program: string, timeoutMs: number): UsbError {
   return new UsbError({
     code: "timedOut",
@@ -314,7 +345,7 @@ function launchTimedOut(program: string, timeoutMs: number): UsbError {
 function notSupported(reason: string): UsbError {
   return new UsbError({
     code: "notSupported",
-    operation: "start a client of the virtual bus by seccomp notification",
+    operation: START,
     reason,
     advice:
       "It needs unprivileged user namespaces and Linux 5.14; use the preload transport otherwise",

@@ -108,11 +108,35 @@ export class PreloadTransport implements BusTransport {
 
   /** Starts a client. */
   spawn(command: ClientCommand): Promise<ClientProcess> {
+    return this.#start((client) => [command, client.environment]);
+  }
+
+  /**
+   * Starts a program that becomes a client later, as a launcher does: it is
+   * told its root by its command line, and nothing is preloaded into itself.
+   */
+  spawnLater(
+    commandFor: (root: PreloadRoot) => ClientCommand,
+  ): Promise<ClientProcess> {
+    return this.#start((client) => [commandFor(client), {}]);
+  }
+
+  /** The folder of all its nodes, sockets and roots. */
+  get folder(): string {
+    return this.#root.path;
+  }
+
+  #start(
+    describe: (
+      client: PreloadRoot,
+    ) => [command: ClientCommand, environment: Record<string, string>],
+  ): Promise<ClientProcess> {
     const client = this.addClient();
     try {
+      const [command, environment] = describe(client);
       const child = new Deno.Command(command.program, {
         args: [...command.args ?? []],
-        ...commandOptions(command, client.environment),
+        ...commandOptions(command, environment),
       }).spawn();
       const process = new ClientProcess(child, () => {
         this.#processes.delete(process);

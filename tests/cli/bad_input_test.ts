@@ -366,13 +366,14 @@ Deno.test("A system without any virtual bus says what is missing for each", asyn
       ...["run", "usbtmc", "--virtual", "multimeter"],
       ...["--log", `${folder.path}/a.log`],
     ],
-    1,
+    69,
     "Install the package umockdev. Namespaces are refused.",
     fakeToolbox({
       tools: {
         sandboxFacts: () =>
           Promise.resolve({
             landlockAbi: 7,
+            seccomp: "",
             transports: {
               preload: "Install the package umockdev.",
               notify: "Namespaces are refused.",

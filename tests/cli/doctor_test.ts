@@ -85,6 +85,7 @@ Deno.test("doctor fails without Landlock and without seccomp", async () => {
       sandboxFacts: () =>
         Promise.resolve({
           landlockAbi: 0,
+          seccomp: "",
           transports: { preload: "not installed", notify: "" },
         }),
     },
@@ -93,6 +94,24 @@ Deno.test("doctor fails without Landlock and without seccomp", async () => {
   assertEquals(found.get("landlock")?.result, "fail");
   assertEquals(found.get("seccomp")?.result, "fail");
   assertEquals(found.get("virtual bus A (umockdev)")?.result, "note");
+});
+
+Deno.test("doctor fails where the kernel has seccomp filters and does not take ours", async () => {
+  const { code, found } = await checks(fakeToolbox({
+    devices: [fakeDevice()],
+    system: fakeSystem(SOUND),
+    tools: {
+      sandboxFacts: () =>
+        Promise.resolve({
+          landlockAbi: 7,
+          seccomp: "EPERM",
+          transports: { preload: "", notify: "" },
+        }),
+    },
+  }));
+  const { result, found: what, next } = found.get("seccomp") ?? {};
+  assertEquals([code, result, what], [1, "fail", "refused (EPERM)"]);
+  assertStringIncludes(next ?? "", "whose own profile allows seccomp");
 });
 
 Deno.test("doctor says which kernel the jitless profile needs, and that is no failure", async () => {

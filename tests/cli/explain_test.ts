@@ -7,6 +7,7 @@ import {
   assertStringIncludes,
 } from "../../driver/std.ts";
 import { call, fakeDevice, fakeSystem, fakeToolbox } from "./fake_parts.ts";
+import { driverspace, testOn } from "./spawned.ts";
 
 /** The meter with the one interface its driver claims. */
 const METER: DeviceInfo = fakeDevice({
@@ -114,6 +115,43 @@ Deno.test("The profile is the one that is named, else the driver's own", async (
   assertEquals(await profileOf("--profile", "default"), "default");
 });
 
+testOn(
+  "preload",
+  "explain says of the profile virtual that it is weaker, and what does not hold in it",
+  async () => {
+    const args = ["explain", "usbtmc", "--virtual", "multimeter"];
+    const { code, out, err } = await driverspace(
+      [...args, "--profile", "virtual"],
+    );
+    assertEquals([code, err], [0, ""]);
+    for (
+      const line of [
+        /^usbtmc with 1209:0002@1-1, profile virtual, which is WEAKER: see below\n/,
+        /path +read and write below \/.*: nodes and sockets of the virtual bus/,
+        /usb request +any: the preload library answers, no kernel/,
+        /no +interface mask /,
+        /What none of it protects:\n {2}WEAKER: profile virtual/,
+      ]
+    ) assertMatch(out, line);
+    assert(!out.includes("  100: "), out);
+  },
+);
+
+Deno.test("A real device is not driven in the profile virtual", async () => {
+  for (const command of ["run", "call", "explain"]) {
+    const { code, err } = await call([
+      ...[
+        command,
+        "usbtmc",
+        ...(command === "call" ? ["query", "message=x"] : []),
+      ],
+      ...["--device", "0957:1755", "--profile", "virtual"],
+    ], fakeToolbox({ devices: [METER] }));
+    assertEquals(code, 2, err);
+    assertStringIncludes(err, "for virtual devices: never for a real one");
+  }
+});
+
 Deno.test("explain says which layers this machine lacks, and that nothing starts without them", async () => {
   const actions = "/proc/sys/kernel/seccomp/actions_avail";
   const args = ["explain", "usbtmc", "--device", "0957:1755"];
@@ -126,7 +164,8 @@ Deno.test("explain says which layers this machine lacks, and that nothing starts
       devices: [METER],
       system: fakeSystem(files),
       tools: {
-        sandboxFacts: () => Promise.resolve({ landlockAbi, transports }),
+        sandboxFacts: () =>
+          Promise.resolve({ landlockAbi, seccomp: "", transports }),
       },
     });
     return (await call(args, toolbox)).out;

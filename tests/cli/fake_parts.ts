@@ -86,6 +86,7 @@ export function fakeToolbox(parts: {
     sandboxFacts: () =>
       Promise.resolve({
         landlockAbi: 7,
+        seccomp: "",
         transports: { preload: "", notify: "" },
       }),
     ...tools,

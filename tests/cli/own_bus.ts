@@ -1,9 +1,18 @@
 /** A bus of the test's own, shown to real programs as the command shows its. */
 
 import type { RunningBus, Toolbox } from "../../driver/host/cli/toolbox.ts";
+import type {
+  ClientOptions,
+  ClientProcess,
+} from "../../driver/host/client_process.ts";
 import { SimulatedPort } from "../../driver/sim/simulated_port.ts";
 import type { VirtualBus } from "../../driver/sim/virtual_bus.ts";
 import { findLibrary } from "../../ffi/library.ts";
+import { confinedClients } from "../../ffi/linux/virtual_bus_confined.ts";
+import type {
+  ClientCommand,
+  ClientProcess as BusClient,
+} from "../../ffi/linux/virtual_bus_process.ts";
 import { showBus } from "../../ffi/linux/virtual_bus_simulate.ts";
 import { fakeToolbox } from "./fake_parts.ts";
 
@@ -33,23 +42,43 @@ async function running(
 ): Promise<RunningBus> {
   const port = new SimulatedPort(bus);
   const shown = await showBus(bus, { transport });
+  const confined = confinedClients(shown);
   return {
     transport,
     devices: () => port.devices(),
-    spawn: async ([program = "", ...args], { env = {} }) => {
-      const piped = "piped" as const;
-      const client = await shown.spawn({
-        ...{ program, args, env, clearEnv: true },
-        ...{ stdin: piped, stdout: piped, stderr: piped },
-      });
-      const { pid, stdin, stdout, stderr } = client.child;
-      const { status } = client;
-      const kill = (signal: Deno.Signal): void => client.kill(signal);
-      return { pid, stdin, stdout, stderr, status, kill };
-    },
+    spawn: async (command, options) =>
+      asClient(await shown.spawn(piped(command, options))),
+    ...(confined === undefined ? {} : {
+      access: confined.access,
+      spawnVirtual: async (commandFor) =>
+        asClient(
+          await confined.spawn((access) => {
+            const { line, ...options } = commandFor(access);
+            return piped(line, options);
+          }),
+        ),
+    }),
     [Symbol.asyncDispose]: async () => {
       await shown.close();
       await port.close();
     },
   };
+}
+
+function piped(
+  [program = "", ...args]: readonly string[],
+  { env = {} }: ClientOptions,
+): ClientCommand {
+  const way = "piped" as const;
+  return {
+    ...{ program, args, env, clearEnv: true },
+    ...{ stdin: way, stdout: way, stderr: way },
+  };
+}
+
+function asClient(client: BusClient): ClientProcess {
+  const { pid, stdin, stdout, stderr } = client.child;
+  const { status } = client;
+  const kill = (signal: Deno.Signal): void => client.kill(signal);
+  return { pid, stdin, stdout, stderr, status, kill };
 }

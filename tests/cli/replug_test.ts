@@ -15,7 +15,10 @@ import { Folder, testOn } from "./spawned.ts";
 
 const BASE = import.meta.url;
 
-async function followsReplug(isDirect: boolean): Promise<void> {
+async function followsReplug(
+  way: "direct" | "default" | "virtual",
+): Promise<void> {
+  const isDirect = way === "direct";
   using folder = new Folder();
   const clock = systemClock();
   const bus = new VirtualBus({ clock, random: () => 0.5 });
@@ -31,7 +34,8 @@ async function followsReplug(isDirect: boolean): Promise<void> {
     choice: { kind: "virtual", name: "loopback" },
     options: {},
     isDirect,
-    profile: "default",
+    profile: way === "virtual" ? way : "default",
+    isProfileNamed: false,
     logPath,
   }, toolboxOn(bus));
   assertEquals(started.isDirect, isDirect);
@@ -72,11 +76,17 @@ async function followsReplug(isDirect: boolean): Promise<void> {
 testOn(
   "preload",
   "A driver in direct mode follows its device over unplug and replug, twice",
-  () => followsReplug(true),
+  () => followsReplug("direct"),
 );
 
 testOn(
   "notify",
   "A sandboxed driver follows its device over unplug and replug, twice",
-  () => followsReplug(false),
+  () => followsReplug("default"),
+);
+
+testOn(
+  "preload",
+  "A driver in the profile virtual follows its device over unplug and replug, twice",
+  () => followsReplug("virtual"),
 );

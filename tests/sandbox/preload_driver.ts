@@ -2,7 +2,9 @@
  * A driver in the `virtual` profile: libusb finds the device by discovery, on
  * the bus that the preload library plays. Prints one JSON object.
  *
- *     preload_driver.ts LIBRARY
+ *     preload_driver.ts LIBRARY PATH
+ *
+ * PATH: a file that it tries to connect to before and after stage 2.
  */
 
 import { Device } from "../../driver/device.ts";
@@ -18,7 +20,7 @@ import { enterStage2, verifyConfined } from "../../ffi/linux/stage2.ts";
 
 async function main(): Promise<void> {
   const { report, rest } = takeLauncherReport(Deno.args);
-  const [libraryPath = ""] = rest;
+  const [libraryPath = "", elsewhere = ""] = rest;
   const libc = Libc.open(libraryPath);
   verifyConfined(libc, report);
   await using port = await LibusbPort.open({
@@ -28,6 +30,7 @@ async function main(): Promise<void> {
   const [info] = await port.devices();
   if (info === undefined) throw new Error("There is no device");
   await using device = new Device(await port.open(info));
+  const reachedBefore = connect(libc, elsewhere);
   const sandbox = await enterStage2(libc, report);
   await device.claimInterface(0);
   const text = new TextEncoder().encode("preloaded");
@@ -37,9 +40,21 @@ async function main(): Promise<void> {
   console.log(JSON.stringify({
     echo: new TextDecoder().decode(echo),
     canOpen: libc.call("openat", outside) >= 0,
+    reached: [reachedBefore, connect(libc, elsewhere)],
     canFork: libc.call("clone", [0x800, 0, 0, 0, 0]) !== -1,
     sandbox,
   }));
+}
+
+/** What the kernel says to a Unix socket that wants to connect to a path; ECONNREFUSED says that it looked. */
+function connect(libc: Libc, path: string): number {
+  const [AF_UNIX, SOCK_STREAM, ADDRESS_BYTES] = [1, 1, 110];
+  const socket = libc.call("socket", [AF_UNIX, SOCK_STREAM, 0]);
+  if (socket < 0) return socket;
+  const address = new Uint8Array(ADDRESS_BYTES); // struct sockaddr_un
+  address[0] = AF_UNIX;
+  address.set(cstring(path), 2);
+  return libc.call("connect", [socket, address, address.length]);
 }
 
 try {

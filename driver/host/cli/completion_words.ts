@@ -6,6 +6,7 @@
  */
 
 import { LOG_LEVELS } from "../log_level.ts";
+import { SANDBOX_PROFILES } from "../sandbox_policy.ts";
 import type { Command, FlagSpec } from "./command.ts";
 import type { Toolbox } from "./toolbox.ts";
 
@@ -98,7 +99,7 @@ function valueOf(name: string, value: string, names: Names): Following {
     case "transport":
       return words(["preload", "notify"]);
     case "profile":
-      return words(["default", "jitless"]);
+      return words(SANDBOX_PROFILES);
     case "level":
     case "log-level":
       return words(LOG_LEVELS);

@@ -52,7 +52,7 @@ export const EXIT_MEANINGS: Readonly<Record<ExitCode, string>> = {
   2: "Wrong usage: unknown command, flag or argument",
   65: "replay: the file is no crash bundle, or is damaged",
   69:
-    "No such device, more than one that fits, or it is gone; no supervisor answers",
+    "No such device, more than one that fits, or it is gone; no virtual bus can be had; no supervisor answers",
   70: "The driver failed: see the log for class and reason",
   72: "libusb is missing or too old",
   73: "The log cannot be written where it was asked for",

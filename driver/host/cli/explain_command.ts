@@ -16,6 +16,8 @@ import {
   hasFilters,
   SECCOMP_ACTIONS,
 } from "../sandbox_policy_explain.ts";
+import type { VirtualBusAccess } from "../sandbox_policy.ts";
+import { chooseBus } from "./bus_choice.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { connectedDevices } from "./list_command.ts";
@@ -34,7 +36,7 @@ import {
 import { configFor } from "./run_start.ts";
 import { namedProfile } from "./profile_choice.ts";
 import { columns, harmless } from "./text.ts";
-import type { Toolbox } from "./toolbox.ts";
+import type { BusTransport, Toolbox } from "./toolbox.ts";
 
 const CHOICE_FLAGS = {
   device: DRIVER_FLAGS["device"] ?? { description: "" },
@@ -98,7 +100,20 @@ async function explain(call: CommandCall): Promise<ExitCode> {
     call.value("virtual") !== undefined;
   if (!isNamed) return await explainMatches(call, driver);
   const choice = chooseDevice(call);
-  const device = await findDevice(call, driver, choice);
+  const facts = await toolbox.sandboxFacts();
+  const wanted = {
+    isDirect: false,
+    profile: named ?? driver.manifest.profile ?? "default",
+    isProfileNamed: named !== undefined,
+  };
+  const shown = choice.kind === "virtual"
+    ? chooseBus(wanted, facts)
+    : undefined;
+  const { device, access } = await findDevice(call, driver, {
+    choice,
+    ...(shown === undefined ? {} : { transport: shown.transport }),
+  });
+  const { profile } = shown ?? wanted;
   const policy = policyOf({
     manifest: driver.manifest,
     device,
@@ -107,8 +122,7 @@ async function explain(call: CommandCall): Promise<ExitCode> {
         driver,
         choice,
         options: {},
-        isDirect: false,
-        profile: "default",
+        ...wanted,
         logPath: "",
       },
       device,
@@ -118,16 +132,22 @@ async function explain(call: CommandCall): Promise<ExitCode> {
     }),
     bundlePath: `${cacheFolder()}/HASH.js`,
     logPath: `${logFolder()}/${driver.manifest.name}.log`,
-    profile: named ?? driver.manifest.profile ?? "default",
-    ...(choice.kind === "device" ? { parentProcessId: Deno.pid } : {}),
+    profile,
+    ...(profile === "virtual" && access !== undefined
+      ? { virtualBus: access }
+      : {}),
+    ...(choice.kind === "device" || profile === "virtual"
+      ? { parentProcessId: Deno.pid }
+      : {}),
   });
-  const { landlockAbi } = await toolbox.sandboxFacts();
+  const { landlockAbi, seccomp } = facts;
   const release = toolbox.system.readText("/proc/sys/kernel/osrelease");
   const explanation = explainPolicy(policy, {
     denoPath: Deno.execPath(),
     architecture: Deno.build.arch === "aarch64" ? "aarch64" : "x86_64",
     landlockAbi,
-    hasSeccomp: hasFilters(toolbox.system.readText(SECCOMP_ACTIONS)),
+    hasSeccomp: seccomp === "" &&
+      hasFilters(toolbox.system.readText(SECCOMP_ACTIONS)),
     isRoot: toolbox.system.identity().uid === 0,
     ...(release === undefined ? {} : { kernelRelease: release.trim() }),
     exists: (path) => toolbox.system.fileFacts(path) !== undefined,
@@ -185,7 +205,9 @@ function explanationText(
 ): string {
   const { rights, layers, limits, profile } = explanation;
   return [
-    `${driver.manifest.name} with ${deviceLabel(device)}, profile ${profile}`,
+    `${driver.manifest.name} with ${deviceLabel(device)}, profile ${profile}${
+      profile === "virtual" ? ", which is WEAKER: see below" : ""
+    }`,
     "",
     "Rights:",
     ...columns(rights.map(({ kind, what, reason }) => [
@@ -212,7 +234,8 @@ function explanationText(
 async function permissions(call: CommandCall): Promise<ExitCode> {
   const { toolbox, io } = call;
   const driver = await chooseDriver(toolbox, call.positionals[0] ?? "");
-  const device = await findDevice(call, driver, chooseDevice(call));
+  const choice = chooseDevice(call);
+  const { device } = await findDevice(call, driver, { choice });
   const grants = {
     library: toolbox.findLibrary(libraryOf(call)).path,
     nodePath: device.nodePath ?? "",
@@ -233,26 +256,43 @@ async function permissions(call: CommandCall): Promise<ExitCode> {
   return EXIT.done;
 }
 
+/** A device, and what a driver of the profile `virtual` needs of its bus. */
+interface Found {
+  readonly device: DeviceInfo;
+  readonly access?: VirtualBusAccess;
+}
+
 async function findDevice(
   call: CommandCall,
   driver: ChosenDriver,
-  choice: DeviceChoice,
-): Promise<DeviceInfo> {
+  where: { readonly choice: DeviceChoice; readonly transport?: BusTransport },
+): Promise<Found> {
   const { toolbox } = call;
-  const devices = choice.kind === "virtual"
-    ? await virtualDevices(toolbox, choice.name)
-    : await connectedDevices(toolbox, libraryOf(call));
-  const device = pickDevice({ driver, choice }, devices);
+  const { choice, transport } = where;
+  const found = choice.kind === "virtual"
+    ? await virtualDevices(toolbox, choice.name, transport)
+    : { devices: await connectedDevices(toolbox, libraryOf(call)) };
+  const device = pickDevice({ driver, choice }, found.devices);
   if (device === undefined) throw absentError(choice);
-  return device;
+  return { ...found, device };
 }
 
 async function virtualDevices(
   toolbox: Toolbox,
   name: string,
-): Promise<readonly DeviceInfo[]> {
+  transport: BusTransport | undefined,
+): Promise<
+  {
+    readonly devices: readonly DeviceInfo[];
+    readonly access?: VirtualBusAccess;
+  }
+> {
   const { transports } = await toolbox.sandboxFacts();
-  const transport = transports.preload === "" ? "preload" : "notify";
-  await using bus = await toolbox.startBus([name], transport);
-  return await bus.devices();
+  const usual = transports.preload === "" ? "preload" : "notify";
+  await using bus = await toolbox.startBus([name], transport ?? usual);
+  const { access } = bus;
+  return {
+    devices: await bus.devices(),
+    ...(access === undefined ? {} : { access }),
+  };
 }

@@ -109,6 +109,7 @@ async function follow(call: CommandCall): Promise<ExitCode> {
     say: (text) => output.say(text),
   });
   announce({ plan, call, started, output });
+  if (started.warning !== undefined) log.warning(started.warning);
   const runner = makeRunner({
     plan,
     call,
@@ -221,6 +222,7 @@ function announce(
   output.say(`driver ${manifest.name}:${options || " default options"}`);
   const how = started.isDirect ? "NOT CONFINED:" : "confined by";
   output.say(`${how} ${started.confinement}`);
+  if (started.warning !== undefined) output.say(started.warning);
   output.say(`log ${plan.logPath}`);
   if (call.has("record-payloads")) {
     output.say(

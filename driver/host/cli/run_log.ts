@@ -24,6 +24,8 @@ import { bootId } from "./run_start.ts";
 export interface RunLog extends Disposable {
   /** Names the device in every later line. */
   device(device: DeviceInfo): void;
+  /** What whoever reads the log must know of the sandbox. */
+  warning(text: string): void;
   state(state: RunnerState, cause: string | undefined): void;
   end(end: DriverProcessEnd): void;
   safeState(outcome: SafeStateOutcome): void;
@@ -49,6 +51,7 @@ export function openRunLog(plan: RunPlan, clock: Clock): RunLog {
   return {
     device: (device) =>
       log.addBase({ dev: deviceIds(device, device.nodePath ?? "") }),
+    warning: (text) => log.record("warn", "host.sandbox", text),
     state: (state, cause) =>
       log.record("info", "host.state", cause ?? state, { state }),
     end: (end) => {

@@ -21,6 +21,7 @@ import { type DriverManifest, manifestOf } from "../manifest.ts";
 import { nearestConfig } from "../module_config.ts";
 import { cacheFolder, logFolder } from "../own_folders.ts";
 import { parseParameters } from "../parameters.ts";
+import type { SandboxProfile } from "../sandbox_policy.ts";
 import type { CommandCall, FlagSpec } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { namedProfile } from "./profile_choice.ts";
@@ -52,8 +53,8 @@ export const DRIVER_FLAGS: Readonly<Record<string, FlagSpec>> = {
     description: "No sandbox: the driver process opens the node itself",
   },
   profile: {
-    description: "Sandbox profile: default, or jitless (tighter and slower); " +
-      "else the driver's own",
+    description: "Sandbox profile: default, jitless (tighter and slower), or " +
+      "virtual (weaker); else the driver's own",
     value: "NAME",
   },
   "start-timeout": {
@@ -82,7 +83,9 @@ export interface RunPlan {
   readonly choice: DeviceChoice;
   readonly options: Readonly<Record<string, Json>>;
   readonly isDirect: boolean;
-  readonly profile: "default" | "jitless";
+  readonly profile: SandboxProfile;
+  /** By whoever runs it: nothing else will do. */
+  readonly isProfileNamed: boolean;
   /** Absolute. */
   readonly logPath: string;
   /** From spawn to READY; absent: START_TIMEOUT_MS. */
@@ -115,6 +118,7 @@ export async function planRun(
     options: readOptions(driver.manifest, texts),
     isDirect: call.has("direct"),
     profile: named ?? driver.manifest.profile ?? "default",
+    isProfileNamed: named !== undefined,
     logPath: prepareLog(call, driver.manifest.name),
     ...(libraryPath === undefined ? {} : { libraryPath }),
     ...(startTimeout === undefined ? {} : {

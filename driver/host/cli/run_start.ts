@@ -21,6 +21,8 @@ import { checkSafeState } from "../safe_state_order.ts";
 import { systemClock } from "../system_clock.ts";
 import type { ReadyFrame } from "../wire.ts";
 import { WireError } from "../wire_check.ts";
+import type { VirtualBusAccess } from "../sandbox_policy.ts";
+import { chooseBus } from "./bus_choice.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { pickDevice, type RunPlan } from "./run_plan.ts";
 import {
@@ -37,6 +39,8 @@ export interface StartedRun extends AsyncDisposable {
   /** How it is confined, in one line for people. */
   readonly confinement: string;
   readonly isDirect: boolean;
+  /** What must be said aloud of it, on the terminal and in the log. */
+  readonly warning: string | undefined;
   /** Options of the driver, with those that a virtual device suggests. */
   readonly options: RunPlan["options"];
   find(): Promise<DeviceInfo | undefined>;
@@ -89,10 +93,8 @@ export async function startRun(
     const way = await chooseWay(plan, toolbox, source);
     const isDirect = way.kind === "direct";
     const { standby } = way;
-    const begin = async (line: DriverCommandLine): Promise<ClientProcess> => {
-      const client = bus === undefined
-        ? spawnClient(line.line, line)
-        : await bus.spawn(line.line, { ...line, env: busEnvironment() });
+    const begin = async (lineOn: LineOn): Promise<ClientProcess> => {
+      const client = await beginOn(source, way, lineOn);
       // One that was killed may have left a line torn; what is written next, by whomever, begins anew.
       const end = (): void => endTornLine(plan.logPath);
       client.status.then(end, end);
@@ -103,19 +105,22 @@ export async function startRun(
     return {
       confinement: [source.note, way.note].filter(Boolean).join("; "),
       isDirect,
+      warning: way.warning,
       options: plan.options,
       find: async () => pickDevice(plan, await (bus ?? port)?.devices() ?? []),
-      spawn: (device) => {
-        const command = way.command(configOf(device), device);
-        checkAccess(plan, device, toolbox);
-        return begin(command);
-      },
+      spawn: (device) =>
+        begin((access) => {
+          const command = way.command(configOf(device), device, access);
+          checkAccess(plan, device, toolbox);
+          return command;
+        }),
       spawnStandby: standby === undefined
         ? undefined
-        : (device) => begin(standby(configOf(device), device)),
+        : (device) => begin(() => standby(configOf(device), device)),
       makeSafe: safetyOf({
         steps,
-        begin: (device) => begin(way.safeState(configOf(device), device)),
+        begin: (device) =>
+          begin((access) => way.safeState(configOf(device), device, access)),
         clock: options.clock ?? systemClock(),
         refusal: (sandbox) => way.refusal(sandbox),
         ...(options.safeStateTimeoutMs === undefined
@@ -169,7 +174,31 @@ interface Source {
   readonly bus?: RunningBus;
   readonly port?: UsbPort;
   readonly isDirect: boolean;
+  readonly profile: RunPlan["profile"];
   readonly note: string;
+}
+
+/** The command line of a process, once it is known what it needs of a virtual bus. */
+type LineOn = (access?: VirtualBusAccess) => DriverCommandLine;
+
+/** Starts a process where its device is. */
+async function beginOn(
+  { bus, profile }: Source,
+  way: Way,
+  lineOn: LineOn,
+): Promise<ClientProcess> {
+  if (bus !== undefined && way.kind === "sandboxed" && profile === "virtual") {
+    if (bus.spawnVirtual !== undefined) return await bus.spawnVirtual(lineOn);
+    throw new UsbError({
+      code: "notSupported",
+      operation: "confine a driver on virtual bus A",
+      reason: "umockdev's library is in none of the usual folders",
+    });
+  }
+  const line = lineOn();
+  return bus === undefined
+    ? spawnClient(line.line, line)
+    : await bus.spawn(line.line, { ...line, env: busEnvironment() });
 }
 
 /**
@@ -184,7 +213,7 @@ async function chooseWay(
 ): Promise<Way> {
   if (source.isDirect) return directWay(plan, toolbox);
   try {
-    return await sandboxedWay(plan, toolbox);
+    return await sandboxedWay({ ...plan, profile: source.profile }, toolbox);
   } catch (error) {
     const isBundle = error instanceof CliError && source.bus !== undefined &&
       error.code === EXIT.permission;
@@ -204,38 +233,26 @@ async function openPort(plan: RunPlan, toolbox: Toolbox): Promise<Source> {
     });
   }
   const port = await toolbox.openPort(plan.libraryPath);
-  return { port, isDirect: plan.isDirect, note: "" };
+  const { isDirect, profile } = plan;
+  return { port, isDirect, profile, note: "" };
 }
 
-/**
- * The sandbox needs a bus that outlives exec, which the preload's does not. So
- * where there are no user namespaces a virtual device is driven in direct mode.
- */
 async function openBus(
   plan: RunPlan,
   name: string,
   toolbox: Toolbox,
 ): Promise<Source> {
-  const { transports } = await toolbox.sandboxFacts();
-  const canNotify = transports.notify === "";
-  const canPreload = transports.preload === "";
-  if (!canNotify && !canPreload) {
-    throw new UsbError({
-      code: "notSupported",
-      operation: "show a virtual bus to programs",
-      reason: `${transports.preload} ${transports.notify}`,
-    });
-  }
-  const isDirect = plan.isDirect || !canNotify;
-  const transport = isDirect && canPreload ? "preload" : "notify";
+  const { transport, profile, why } = chooseBus(
+    plan,
+    await toolbox.sandboxFacts(),
+  );
   const bus = await toolbox.startBus([name], transport);
   const where = transport === "preload"
     ? "virtual bus A (umockdev)"
     : "virtual bus B (namespaces)";
-  const why = plan.isDirect || !isDirect
-    ? ""
-    : `, no sandbox: ${transports.notify.replace(/\.$/, "")}`;
-  return { bus, isDirect, note: `${where}${why}` };
+  const instead = why === "" ? "" : `, since B cannot be had: ${why}`;
+  const { isDirect } = plan;
+  return { bus, isDirect, profile, note: `${where}${instead}` };
 }
 
 /** Parts of a configuration. */

@@ -73,7 +73,8 @@ export function sandboxText(sandbox: SandboxSummary): string {
         ? harmless(name, 40)
         : `${harmless(name, 40)} ${harmless(String(value), 40)}`
     );
-  return layers.join(", ");
+  const isWeaker = sandbox.layers["profile"] === "virtual";
+  return `${isWeaker ? "WEAKER: " : ""}${layers.join(", ")}`;
 }
 
 /** Time of day, UTC, for lines: `12:34:56.789`. */

@@ -28,7 +28,8 @@ import {
   orderFor,
   safeStatePolicy,
 } from "../safe_state_command.ts";
-import type { SandboxPolicy } from "../sandbox_policy.ts";
+import type { SandboxPolicy, VirtualBusAccess } from "../sandbox_policy.ts";
+import { VIRTUAL_IS_WEAKER } from "../sandbox_policy_explain.ts";
 import { findLibc } from "../sandbox_policy_paths.ts";
 import {
   buildLauncherCommand,
@@ -56,11 +57,20 @@ export interface Way {
   readonly kind: "direct" | "sandboxed";
   /** For people. */
   readonly note: string;
-  command(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
+  /** What must be said aloud of it, if anything. */
+  readonly warning?: string;
+  command(
+    config: DriverConfig,
+    device: DeviceInfo,
+    bus?: VirtualBusAccess,
+  ): DriverCommandLine;
   /** A process that waits beside the driver; `undefined` where none can. */
-  readonly standby?: Way["command"];
+  readonly standby?: (
+    config: DriverConfig,
+    device: DeviceInfo,
+  ) => DriverCommandLine;
   /** The process that makes the device safe when the driver is dead. */
-  safeState(config: DriverConfig, device: DeviceInfo): DriverCommandLine;
+  readonly safeState: Way["command"];
   /** Why a process does not count: less holds it than the policy demands. */
   refusal(sandbox: SandboxSummary): string | undefined;
   /** Gives interfaces back to their kernel drivers, where a driver could not. */
@@ -112,6 +122,7 @@ export async function sandboxedWay(
   toolbox: Toolbox,
 ): Promise<Way> {
   const bundles = await makeBundles(plan, toolbox);
+  const { driverPath, safeStatePath } = bundles;
   const libcPath = findLibc(
     Deno.build.arch,
     (path) => toolbox.system.fileFacts(path) !== undefined,
@@ -122,19 +133,7 @@ export async function sandboxedWay(
     ...(libcPath === undefined ? {} : { libcPath }),
   };
   const isReal = plan.choice.kind === "device";
-  const startOf = (
-    bundlePath: string,
-    config: DriverConfig,
-    device: DeviceInfo,
-  ): SandboxedStart => ({
-    manifest: plan.driver.manifest,
-    device,
-    config,
-    bundlePath,
-    logPath: plan.logPath,
-    profile: plan.profile,
-    ...(isReal ? { parentProcessId: Deno.pid } : {}),
-  });
+  const isVirtual = plan.profile === "virtual";
   const lineOf = (policy: SandboxPolicy): DriverCommandLine => {
     const { command, args, env } = buildLauncherCommand(policy, host);
     return { line: [command, ...args], stdio: "piped", env };
@@ -143,21 +142,25 @@ export async function sandboxedWay(
   return {
     kind: "sandboxed",
     note: `sandbox profile ${plan.profile}: one device, one log`,
-    command: (config, device) => {
-      policy = policyOf(startOf(bundles.driverPath, config, device));
+    ...(isVirtual ? { warning: VIRTUAL_IS_WEAKER } : {}),
+    command: (config, device, bus) => {
+      policy = policyOf(startOf(plan, driverPath, { config, device, bus }));
       return lineOf(policy);
     },
-    standby: (config, device) => {
-      const own = { ...config, isStandby: true };
-      return lineOf({
-        ...policyOf(startOf(bundles.driverPath, own, device)),
-        isStandby: true,
-      });
-    },
-    safeState: (config, device) => {
-      const { safeStatePath } = bundles;
+    // One that waits has closed its doors already, and could find no device.
+    ...(isVirtual ? {} : {
+      standby: (config, device) => {
+        const on = { config: { ...config, isStandby: true }, device };
+        return lineOf({
+          ...policyOf(startOf(plan, driverPath, on)),
+          isStandby: true,
+        });
+      },
+    }),
+    safeState: (config, device, bus) => {
       assert(safeStatePath !== undefined, "Its driver declares a safe state");
-      const own = safeStatePolicy(startOf(safeStatePath, config, device));
+      const on = { config, device, bus };
+      const own = safeStatePolicy(startOf(plan, safeStatePath, on));
       // After a supervisor that died it comes before the first driver.
       policy ??= own;
       return lineOf(own);
@@ -171,6 +174,26 @@ export async function sandboxedWay(
         });
       }
     },
+  };
+}
+
+/** What a process of a plan is started with, on a device and perhaps a virtual bus. */
+function startOf(
+  plan: RunPlan,
+  bundlePath: string,
+  on: Pick<SandboxedStart, "config" | "device"> & {
+    readonly bus?: VirtualBusAccess | undefined;
+  },
+): SandboxedStart {
+  const { choice, driver, logPath, profile } = plan;
+  const { config, device, bus } = on;
+  // On bus B the parent is another: that which made the namespaces.
+  const isParent = choice.kind === "device" || profile === "virtual";
+  return {
+    ...{ manifest: driver.manifest, device, config, bundlePath },
+    ...{ logPath, profile },
+    ...(bus === undefined ? {} : { virtualBus: bus }),
+    ...(isParent ? { parentProcessId: Deno.pid } : {}),
   };
 }
 

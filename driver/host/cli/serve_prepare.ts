@@ -18,6 +18,7 @@ import type { StandbyWays } from "../supervisor/standby.ts";
 import type { PreparedDriver } from "../supervisor/supervisor_words.ts";
 import type { CliIo } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
+import { openRunLog } from "./run_log.ts";
 import {
   checkVirtualName,
   chooseDriver,
@@ -58,6 +59,7 @@ export async function prepareEntry(
     options: entry.options,
     isDirect,
     profile: entry.profile ?? manifest.profile ?? "default",
+    isProfileNamed: entry.profile !== undefined,
     logPath: entry.logPath ?? `${logFolder}/${entry.name}.log`,
   };
   prepareLogFile(plan.logPath);
@@ -73,6 +75,10 @@ export async function prepareEntry(
       ...(entry.recordsPayloads ? { journal: "full" as const } : {}),
     },
   );
+  if (started.warning !== undefined) {
+    using log = openRunLog(plan, io.clock);
+    log.warning(started.warning);
+  }
   const keeper = new LogKeeper(plan.logPath, { clock: io.clock });
   return {
     manifest,

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { UsbError } from "../../errors.ts";
 import type { ClientProcess } from "../client_process.ts";
+import { noBus } from "./bus_choice.ts";
 import { type Command, type CommandCall, usageError } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
 import { checkVirtualName } from "./run_plan.ts";
@@ -77,11 +77,7 @@ async function bestTransport(call: CommandCall): Promise<BusTransport> {
   const { transports } = await call.toolbox.sandboxFacts();
   if (transports.preload === "") return "preload";
   if (transports.notify === "") return "notify";
-  throw new UsbError({
-    code: "notSupported",
-    operation: "show a virtual bus to programs",
-    reason: `${transports.preload} ${transports.notify}`,
-  });
+  throw noBus(`${transports.preload} ${transports.notify}`);
 }
 
 async function spawn(

@@ -8,6 +8,7 @@
 import type { AnyDriver } from "../../driver.ts";
 import type { DeviceInfo, UsbPort } from "../../port.ts";
 import type { ClientOptions, ClientProcess } from "../client_process.ts";
+import type { VirtualBusAccess } from "../sandbox_policy.ts";
 import type { SystemReader } from "../system_reader.ts";
 
 /** A driver that comes with the package. */
@@ -50,12 +51,25 @@ export interface RunningBus extends AsyncDisposable {
     command: readonly string[],
     options: ClientOptions,
   ): Promise<ClientProcess>;
+  /** What a driver of the profile `virtual` needs of it; `undefined` where none can be had. */
+  readonly access?: VirtualBusAccess;
+  /** Starts a launcher whose driver has that profile, with a root of its own. */
+  readonly spawnVirtual?: (
+    commandFor: (access: VirtualBusAccess) => VirtualCommand,
+  ) => Promise<ClientProcess>;
+}
+
+/** A command line, and what it is started with. */
+export interface VirtualCommand extends ClientOptions {
+  readonly line: readonly string[];
 }
 
 /** What this system offers for confinement and simulation. */
 export interface SandboxFacts {
   /** 0: no Landlock. */
   readonly landlockAbi: number;
+  /** Empty if the kernel takes seccomp filters, else the name of its error. */
+  readonly seccomp: string;
   /** Empty if a transport can be used, else why not. */
   readonly transports: Readonly<Record<BusTransport, string>>;
 }

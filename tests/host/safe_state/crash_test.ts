@@ -1,6 +1,11 @@
 /** A device is made safe after its driver, however that ended: by what the device was told. */
 
-import { assert, assertEquals, assertRejects } from "../../../driver/std.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+} from "../../../driver/std.ts";
 import { UsbError } from "../../../driver/errors.ts";
 import { testOn } from "../../cli/spawned.ts";
 import { CONFIGURED, HeaterLab, MADE_SAFE } from "./heater_lab.ts";
@@ -78,6 +83,32 @@ testOn(
   "A driver in direct mode is followed by a safe state, too",
   async () => {
     await using lab = await HeaterLab.open({ isDirect: true });
+    lab.kill("SIGKILL");
+    await lab.next("driver.safe_state", { result: "done", by: "process" });
+    await lab.ready();
+    assertEquals(lab.heater.told, [...CONFIGURED, ...MADE_SAFE, ...CONFIGURED]);
+  },
+);
+
+testOn(
+  "preload",
+  "A driver in the profile virtual is followed by a safe state, too, and its log says that it is weaker",
+  async () => {
+    const transports = { preload: "", notify: "Namespaces are refused." };
+    await using lab = await HeaterLab.open({
+      // Where one would wait, this profile has none, and the driver runs all the same.
+      hasStandby: true,
+      tools: {
+        sandboxFacts: () =>
+          Promise.resolve({ landlockAbi: 7, seccomp: "", transports }),
+      },
+    });
+    const [ready] = lab.logLines("driver.ready");
+    const layers = ready?.["layers"] as Record<string, unknown> | undefined;
+    assertEquals(layers?.["profile"], "virtual");
+    const [line] = lab.logLines("host.sandbox");
+    assertEquals(line?.["level"], "warn");
+    assertMatch(String(line?.["msg"]), /^WEAKER: profile virtual/);
     lab.kill("SIGKILL");
     await lab.next("driver.safe_state", { result: "done", by: "process" });
     await lab.ready();

@@ -142,6 +142,7 @@ Deno.test("A driver whose safe state cannot be performed is refused before anyth
         options: {},
         isDirect: false,
         profile: "default",
+        isProfileNamed: false,
         logPath: "/log/heater.log",
       }, fakeToolbox()),
     CliError,

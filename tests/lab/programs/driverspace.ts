@@ -40,6 +40,7 @@ const toolbox: Toolbox = {
   sandboxFacts: () =>
     Promise.resolve({
       landlockAbi: 2,
+      seccomp: "",
       transports: { preload: "not here", notify: "not here" },
     }),
 };
