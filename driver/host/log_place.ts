@@ -14,28 +14,41 @@ import { LAUNCHER_REFUSALS } from "./sandbox_policy_failures.ts";
 const OTHERS_MAY_WRITE = 0o002;
 const STICKY = 0o1000;
 
+/** What a log's place is held against. */
+export interface LogPlaceOptions {
+  /** Files the driver starts from. */
+  readonly code: readonly string[];
+  /** Somebody else will write it: who owns its folder is not asked. */
+  readonly isForAnother?: boolean;
+}
+
 /**
- * Looks at a log's place. `code` are files the driver starts from.
+ * Looks at a log's place.
  *
  * @throws {LogFileError} With the reason and what to do.
  */
-export function checkLogPlace(path: string, code: readonly string[]): void {
+export function checkLogPlace(path: string, options: LogPlaceOptions): void {
+  const { code, isForAnother = false } = options;
   const folder = parentOf(path);
   const found = look(folder);
   // What is missing altogether has its own sentence when the file is made.
   if (found === undefined) return;
   checkFile(path);
-  checkFolders(path, found);
+  checkFolders(path, found, { isForAnother });
   const other = code.find((file) => isSame(look(parentOf(file)), found));
   if (other !== undefined) {
     throw refused("log-overlap", path, `${parentOf(other)} is for code`);
   }
 }
 
-function checkFolders(path: string, folder: Deno.FileInfo): void {
-  const mode = folder.mode ?? 0;
-  const owners = [0, Deno.uid() ?? 0];
-  if ((mode & OTHERS_MAY_WRITE) !== 0 || !owners.includes(folder.uid ?? 0)) {
+function checkFolders(
+  path: string,
+  folder: Deno.FileInfo,
+  options: { readonly isForAnother: boolean },
+): void {
+  const { mode, uid } = folder;
+  const isOurs = options.isForAnother || uid === 0 || uid === Deno.uid();
+  if (((mode ?? 0) & OTHERS_MAY_WRITE) !== 0 || !isOurs) {
     throw refused(
       "log-folder-shared",
       path,
@@ -66,7 +79,8 @@ function checkFile(path: string): void {
     throw refused("log-symlink", path, "it is a symbolic link");
   }
   if (!file.isFile) {
-    throw refused("log-not-file", path, "it is not a regular file");
+    const what = file.isFifo ? "it is a FIFO" : "it is not a regular file";
+    throw refused("log-not-file", path, what);
   }
   if ((file.nlink ?? 1) !== 1) {
     throw refused("log-hard-link", path, `the file has ${file.nlink} names`);

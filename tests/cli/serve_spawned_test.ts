@@ -178,7 +178,8 @@ Deno.test("The command line of the unit, with its exact permissions, gets as far
   const path = `${folder.path}/lab.toml`;
   await Deno.writeTextFile(
     path,
-    '[drivers.b]\ndriver = "usbtmc"\ndevice = { port = "1-4" }\n',
+    '[drivers.b]\ndriver = "usbtmc"\ndevice = { port = "1-4" }\n' +
+      `log = "${folder.path}/b.log"\n`,
   );
   const unit = (await driverspace(["unit", path])).out;
   const [program = "", ...args] = /^ExecStart=(.*)$/m.exec(unit)?.[1]

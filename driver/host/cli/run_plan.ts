@@ -15,15 +15,13 @@ import {
 } from "../../match.ts";
 import type { DeviceInfo } from "../../port.ts";
 import { DriverModuleError, loadManifest } from "../load_manifest.ts";
-import { checkLogPlace } from "../log_place.ts";
-import { LogFileError, prepareLogFile } from "../log_rotation.ts";
 import { type DriverManifest, manifestOf } from "../manifest.ts";
 import { nearestConfig } from "../module_config.ts";
-import { cacheFolder, logFolder } from "../own_folders.ts";
 import { parseParameters } from "../parameters.ts";
 import type { SandboxProfile } from "../sandbox_policy.ts";
 import type { CommandCall, FlagSpec } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
+import { absolutePath, prepareLog } from "./log_choice.ts";
 import { namedProfile } from "./profile_choice.ts";
 import { suggestion } from "./suggest.ts";
 import { harmless, parseDuration } from "./text.ts";
@@ -119,7 +117,7 @@ export async function planRun(
     isDirect: call.has("direct"),
     profile: named ?? driver.manifest.profile ?? "default",
     isProfileNamed: named !== undefined,
-    logPath: prepareLog(call, driver.manifest.name),
+    logPath: prepareLog(call, { name: driver.manifest.name, libraryPath }),
     ...(libraryPath === undefined ? {} : { libraryPath }),
     ...(startTimeout === undefined ? {} : {
       startTimeoutMs: parseDuration(startTimeout, "start-timeout"),
@@ -313,44 +311,6 @@ async function loadDriver(text: string): Promise<ChosenDriver> {
     if (!(error instanceof DriverModuleError)) throw error;
     throw new CliError(EXIT.config, error.message);
   }
-}
-
-function prepareLog({ value, has }: CommandCall, name: string): string {
-  try {
-    const absolute = absolutePath(value("log") ?? ownLog(name));
-    // What the launcher would refuse is refused before a file is made.
-    if (!has("direct")) {
-      checkLogPlace(absolute, [Deno.execPath(), `${cacheFolder()}/driver`]);
-    }
-    prepareLogFile(absolute);
-    return absolute;
-  } catch (error) {
-    if (!(error instanceof LogFileError)) throw error;
-    throw new CliError(
-      EXIT.cannotCreateLog,
-      error.message,
-      "Name a file in a folder that you may write: --log ./driverspace.log",
-    );
-  }
-}
-
-/** Every driver has a log; without a place of its own it goes to ours. */
-function ownLog(name: string): string {
-  const folder = logFolder();
-  try {
-    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new LogFileError(`Cannot make the folder ${folder}: ${error}`);
-  }
-  return `${folder}/${name}.log`;
-}
-
-/** Without `.` and `..`: the launcher takes no others. */
-function absolutePath(path: string): string {
-  const base = new URL(`file://${encodeURI(Deno.cwd())}/`);
-  return decodeURIComponent(
-    new URL(path.split("/").map(encodeURIComponent).join("/"), base).pathname,
-  );
 }
 
 function severalFit(

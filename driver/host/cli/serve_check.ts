@@ -8,18 +8,22 @@
 import { UsbError } from "../../errors.ts";
 import type { DeviceMatch } from "../../match.ts";
 import { formatIds } from "../../usb.ts";
+import { checkLogPlace } from "../log_place.ts";
 import { LogFileError } from "../log_rotation.ts";
 import { logFolder } from "../own_folders.ts";
 import type { DriverEntry } from "../supervisor/configuration.ts";
 import { readConfiguration } from "../supervisor/read_configuration.ts";
 import type { CommandCall } from "./command.ts";
 import { CliError, EXIT, type ExitCode } from "./exit_codes.ts";
+import { codeFiles } from "./log_choice.ts";
 import { watchProgram } from "./serve_bus.ts";
 import { checkEntry, prepareEntry } from "./serve_prepare.ts";
 import { harmless, harmlessLines } from "./text.ts";
 
 /**
- * `--check`: every driver, its device and whether it is there with these options.
+ * `--check`: every driver, its device and whether it is there with these options,
+ * and whether its log could lie where it is wanted. A service's user may be
+ * another than ours, and what we may not see is not looked at.
  *
  * @throws {ConfigurationError} When the file itself has mistakes.
  */
@@ -29,6 +33,10 @@ export async function checkConfiguration(
 ): Promise<ExitCode> {
   return await forEach(call, path, async (entry) => {
     await checkEntry(entry, call.toolbox);
+    if (entry.logPath !== undefined) {
+      const code = codeFiles(call.toolbox);
+      checkLogPlace(entry.logPath, { code, isForAnother: true });
+    }
     return `${entry.driver} for ${deviceText(entry.device)}`;
   });
 }
@@ -70,7 +78,11 @@ async function forEach(
       const sentence = sentenceOf(error);
       if (sentence === undefined) throw error;
       io.err(`driverspace: ${entry.name}: ${harmlessLines(sentence)}\n`);
-      code = error instanceof CliError ? error.code : EXIT.config;
+      code = error instanceof CliError
+        ? error.code
+        : error instanceof LogFileError
+        ? EXIT.cannotCreateLog
+        : EXIT.config;
     }
   }
   return code;

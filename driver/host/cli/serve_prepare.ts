@@ -12,12 +12,14 @@ import type { DeviceInfo } from "../../port.ts";
 import { productId, vendorId } from "../../usb.ts";
 import type { ClientProcess } from "../client_process.ts";
 import { LogKeeper } from "../log_keeper.ts";
+import { checkLogPlace } from "../log_place.ts";
 import { prepareLogFile } from "../log_rotation.ts";
 import type { DriverEntry } from "../supervisor/configuration.ts";
 import type { StandbyWays } from "../supervisor/standby.ts";
 import type { PreparedDriver } from "../supervisor/supervisor_words.ts";
 import type { CliIo } from "./command.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
+import { codeFiles } from "./log_choice.ts";
 import { openRunLog } from "./run_log.ts";
 import {
   checkVirtualName,
@@ -62,6 +64,7 @@ export async function prepareEntry(
     isProfileNamed: entry.profile !== undefined,
     logPath: entry.logPath ?? `${logFolder}/${entry.name}.log`,
   };
+  if (!isDirect) checkLogPlace(plan.logPath, { code: codeFiles(toolbox) });
   prepareLogFile(plan.logPath);
   const { logLevel } = entry;
   const started = await startRun(
