@@ -265,7 +265,7 @@ testOn(
       ...["run", "usbtmc", "--device", "1209:0002"],
       ...["--log", `${folder.path}/a.log`],
     ]);
-    assertEquals(code, 1, err);
+    assertEquals(code, 77, err);
     assertStringIncludes(err, "--direct, or simulate with --transport notify");
   },
 );

@@ -3,7 +3,10 @@
 import { type BusChoice, chooseBus } from "../../driver/host/cli/bus_choice.ts";
 import { CliError } from "../../driver/host/cli/exit_codes.ts";
 import type { SandboxProfile } from "../../driver/host/sandbox_policy.ts";
+import { UsbError } from "../../driver/errors.ts";
 import { assertEquals, assertThrows } from "../../driver/std.ts";
+import { call, fakeToolbox } from "./fake_parts.ts";
+import { Folder } from "./spawned.ts";
 
 const NO_A = "umockdev is not there.";
 const NO_B = "Namespaces are refused.";
@@ -89,6 +92,25 @@ Deno.test("Direct mode takes either bus, A first", () => {
   assertEquals(choose(direct, "", "").transport, "preload");
   assertEquals(choose(direct, NO_A, "").transport, "notify");
   assertEquals(choose(direct, "", NO_B).transport, "preload");
+});
+
+Deno.test("A bus that cannot be shown after all ends with 69, any other failure as ever", async () => {
+  using folder = new Folder();
+  for (
+    const [code, exitCode] of [["notSupported", 69], ["access", 77]] as const
+  ) {
+    const error = new UsbError({
+      code,
+      operation: "show a virtual bus",
+      reason: "it went",
+    });
+    const args = ["--virtual", "multimeter", "--log", `${folder.path}/a.log`];
+    const toolbox = fakeToolbox({
+      tools: { startBus: () => Promise.reject(error) },
+    });
+    const { code: got, err } = await call(["run", "usbtmc", ...args], toolbox);
+    assertEquals([got, err], [exitCode, `driverspace: ${error.message}\n`]);
+  }
 });
 
 Deno.test("Without any bus the reasons of both are told", () => {

@@ -23,16 +23,18 @@ async function runOn(
   refused: readonly RefusedCall[],
   ...args: readonly string[]
 ): Promise<SpawnedResult> {
+  const how = ["--virtual", "multimeter", "--for", "1s", ...args];
+  return await calledOn(refused, ["run", "usbtmc", ...how]);
+}
+
+async function calledOn(
+  refused: readonly RefusedCall[],
+  args: readonly string[],
+): Promise<SpawnedResult> {
   using folder = new Folder();
   const before = await poorerKernel(Deno.execPath(), refused);
-  await using spawned = new Spawned(
-    [
-      ...["run", "usbtmc", "--virtual", "multimeter", "--for", "1s"],
-      ...["--log", `${folder.path}/a.log`, ...args],
-    ],
-    {},
-    before,
-  );
+  const log = ["--log", `${folder.path}/a.log`];
+  await using spawned = new Spawned([...args, ...log], {}, before);
   return await spawned.result();
 }
 
@@ -105,6 +107,19 @@ testOn(
     assertMatch(out, /^WEAKER: profile virtual, for virtual devices only/m);
     assertMatch(out, /sandbox WEAKER: Landlock ABI \d+, seccomp, stage 2/);
     assertMatch(out, /reading .* V/);
+  },
+);
+
+testOn(
+  "preload",
+  "Without namespaces call prints the answer alone, and its warning apart",
+  async () => {
+    const { code, out, err } = await calledOn([NO_NAMESPACES], [
+      ...["call", "usbtmc", "*IDN?", "--virtual", "multimeter"],
+    ]);
+    assertEquals(code, 0, err);
+    assertMatch(out, /^.*,.*\n$/);
+    assertMatch(err, /^WEAKER: profile virtual.*\n$/);
   },
 );
 

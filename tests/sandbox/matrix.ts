@@ -8,7 +8,7 @@ import { isNotifyAvailable } from "../../ffi/linux/virtual_bus_available.ts";
 import { canSandbox, isRoot } from "./harness.ts";
 import { type Cell, runKill, runProbe } from "./matrix_run.ts";
 import { dropEach } from "./minimality.ts";
-import { runRefusals } from "./refusals.ts";
+import { runBusRefusals, runRefusals } from "./refusals.ts";
 import {
   killingCalls,
   PROBE_MODES,
@@ -107,7 +107,14 @@ async function variants(): Promise<void> {
 }
 
 async function refusals(): Promise<void> {
-  const results = await runRefusals();
+  const bus = await isNotifyAvailable();
+  if (!bus.isAvailable) {
+    console.log(`Not tried: starts refused for their device. ${bus.reason}`);
+  }
+  const results = [
+    ...await runRefusals(),
+    ...bus.isAvailable ? await runBusRefusals() : [],
+  ];
   for (const { name, isRight, text: how } of results) {
     count(isRight, `must not start: ${name}: ${how}`);
   }

@@ -8,7 +8,8 @@ import {
   type LauncherRefusal,
   parseRefusal,
 } from "../../driver/host/sandbox_policy_failures.ts";
-import { BUS_REFUSAL_ROWS } from "./refusal_bus_rows.ts";
+import { runOnBus } from "./bus_run.ts";
+import { BUS_REFUSAL_ROWS, type BusRefusal } from "./refusal_bus_rows.ts";
 import { type Refusal, REFUSAL_ROWS, STAND_IN } from "./refusal_rows.ts";
 import { bundleOf, finish, LIBUSB, runLaunch, Scratch } from "./harness.ts";
 
@@ -25,6 +26,31 @@ export async function runRefusals(): Promise<readonly RefusalResult[]> {
   for (const refusal of REFUSAL_ROWS) results.push(await tryRefusal(refusal));
   results.push(await withoutLauncher(), await wrongCommandLine());
   return results;
+}
+
+/** Tries those of a virtual bus's device, on a bus B. */
+export async function runBusRefusals(): Promise<readonly RefusalResult[]> {
+  const results: RefusalResult[] = [];
+  for (const row of BUS_REFUSAL_ROWS) results.push(await tryOnBus(row));
+  return results;
+}
+
+/** Tries one of them. */
+export async function tryOnBus(row: BusRefusal): Promise<RefusalResult> {
+  const { code, stderr, results } = await runOnBus(row.run);
+  const found = parseRefusal(stderr);
+  return {
+    name: row.name,
+    isRight: code === 77 && results === undefined &&
+      found?.refusal === row.wanted && isTold(found.message, row.wanted) &&
+      found.message.includes(row.words),
+    text: `${code}, ${stderr.trim()}`,
+  };
+}
+
+/** Whether a sentence ends with its remedy. */
+function isTold(message: string, refusal: LauncherRefusal): boolean {
+  return message.endsWith(LAUNCHER_REFUSALS[refusal]);
 }
 
 /** Refusals that no start here ends with. */
@@ -54,11 +80,10 @@ async function tryRefusal(refusal: Refusal): Promise<RefusalResult> {
     ...(kernelRefuses === undefined ? {} : { kernelRefuses }),
   });
   const found = parseRefusal(stderr);
-  const isTold = found?.message.endsWith(LAUNCHER_REFUSALS[refusal.wanted]);
   return {
     name: refusal.name,
     isRight: code === 77 && found?.refusal === refusal.wanted &&
-      isTold === true && stdout === "",
+      isTold(found.message, refusal.wanted) && stdout === "",
     text: `${code}, ${stderr.trim()}`,
   };
 }

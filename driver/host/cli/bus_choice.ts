@@ -5,6 +5,7 @@
  * @module
  */
 
+import { UsbError } from "../../errors.ts";
 import type { SandboxProfile } from "../sandbox_policy.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import type { RunPlan } from "./run_plan.ts";
@@ -49,6 +50,12 @@ export function chooseBus(
   }
   const why = transports.notify.replace(/\.$/, "");
   return { transport: "preload", profile: "virtual", why };
+}
+
+/** A bus that cannot be had after all, with its code; any other error as it is. */
+export function busError(error: unknown): unknown {
+  const isNone = error instanceof UsbError && error.code === "notSupported";
+  return isNone ? new CliError(EXIT.unavailable, error.message) : error;
 }
 
 /** What to say where no virtual bus can be had, or not the one that is needed. */

@@ -27,6 +27,7 @@ import {
   isUsbErrorCode,
 } from "./exit_codes.ts";
 import { endError } from "./run_command.ts";
+import { openRunLog } from "./run_log.ts";
 import {
   absentError,
   chooseDriver,
@@ -88,6 +89,11 @@ async function ask(given: CommandCall, request: Request): Promise<Json> {
   const { io, toolbox } = given;
   const plan = await planRun(given, { takesSuggestions: false });
   await using started = await startRun(plan, toolbox, { clock: io.clock });
+  if (started.warning !== undefined) {
+    io.err(`${started.warning}\n`);
+    using log = openRunLog(plan, io.clock);
+    log.warning(started.warning);
+  }
   const device = await started.find();
   if (device === undefined) throw absentError(plan.choice);
   const driver = new DriverProcess(await started.spawn(device), {

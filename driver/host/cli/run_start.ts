@@ -5,7 +5,6 @@
  * @module
  */
 
-import { UsbError } from "../../errors.ts";
 import type { Clock } from "../../loop/clock.ts";
 import { deviceLabel } from "../../match.ts";
 import type { DeviceInfo, UsbPort } from "../../port.ts";
@@ -22,7 +21,7 @@ import { systemClock } from "../system_clock.ts";
 import type { ReadyFrame } from "../wire.ts";
 import { WireError } from "../wire_check.ts";
 import type { VirtualBusAccess } from "../sandbox_policy.ts";
-import { chooseBus } from "./bus_choice.ts";
+import { busError, chooseBus } from "./bus_choice.ts";
 import { CliError, EXIT } from "./exit_codes.ts";
 import { pickDevice, type RunPlan } from "./run_plan.ts";
 import {
@@ -74,9 +73,9 @@ export interface StartOptions {
 /**
  * Gets everything a run needs.
  *
- * @throws {UsbError} `library`, `notSupported`.
- * @throws {CliError} `permission` when no sandbox can be had for a real device,
- *   `config` when the driver declares a safe state that cannot be performed.
+ * @throws {UsbError} `library`.
+ * @throws {CliError} `permission` when no sandbox can be had, `unavailable` when
+ *   no virtual bus can, `config` when the driver declares a safe state that cannot be performed.
  */
 export async function startRun(
   plan: RunPlan,
@@ -189,16 +188,20 @@ async function beginOn(
 ): Promise<ClientProcess> {
   if (bus !== undefined && way.kind === "sandboxed" && profile === "virtual") {
     if (bus.spawnVirtual !== undefined) return await bus.spawnVirtual(lineOn);
-    throw new UsbError({
-      code: "notSupported",
-      operation: "confine a driver on virtual bus A",
-      reason: "umockdev's library is in none of the usual folders",
-    });
+    throw new CliError(
+      EXIT.permission,
+      "Cannot confine a driver on virtual bus A: umockdev's library is in " +
+        "none of the usual folders",
+      "Install the package umockdev, or run with --direct",
+    );
   }
   const line = lineOn();
-  return bus === undefined
-    ? spawnClient(line.line, line)
-    : await bus.spawn(line.line, { ...line, env: busEnvironment() });
+  if (bus === undefined) return spawnClient(line.line, line);
+  try {
+    return await bus.spawn(line.line, { ...line, env: busEnvironment() });
+  } catch (error) {
+    throw busError(error);
+  }
 }
 
 /**
@@ -225,12 +228,12 @@ async function chooseWay(
 
 async function openPort(plan: RunPlan, toolbox: Toolbox): Promise<Source> {
   if (!plan.isDirect && Deno.env.get("UMOCKDEV_DIR") !== undefined) {
-    throw new UsbError({
-      code: "notSupported",
-      operation: "start a sandboxed driver on this virtual bus",
-      reason: "it is shown by a preload library, which the launcher is without",
-      advice: "Run with --direct, or simulate with --transport notify",
-    });
+    throw new CliError(
+      EXIT.permission,
+      "Cannot confine a driver on this virtual bus: it is shown by a preload " +
+        "library, which the launcher is without",
+      "Run with --direct, or simulate with --transport notify",
+    );
   }
   const port = await toolbox.openPort(plan.libraryPath);
   const { isDirect, profile } = plan;
@@ -246,7 +249,9 @@ async function openBus(
     plan,
     await toolbox.sandboxFacts(),
   );
-  const bus = await toolbox.startBus([name], transport);
+  const bus = await toolbox.startBus([name], transport).catch((error) => {
+    throw busError(error);
+  });
   const where = transport === "preload"
     ? "virtual bus A (umockdev)"
     : "virtual bus B (namespaces)";
