@@ -40,7 +40,8 @@ export const LAUNCHER_REFUSALS = {
   "seccomp":
     "Use a kernel with CONFIG_SECCOMP_FILTER; in a container, one whose own profile allows seccomp",
   "parent-gone": "Start it from a process that stays",
-  "limits": "Check the limits the launcher was started with",
+  "limits":
+    "Raise the limits it is started with: ulimit -n 1024, LimitNOFILE= of a unit",
   "identity": "Start it as root, or without changing the user",
   "namespaces": "Start it as root, or without isolation",
   "memory": "Try again: no free address was found for the secret page",

@@ -36,12 +36,15 @@ const OPEN_REFUSALS: ReadonlyMap<number, LauncherRefusal> = new Map([
   [ERRNO.ENODEV, "device-missing"],
   [ERRNO.ENXIO, "device-missing"],
   [ERRNO.ELOOP, "device-symlink"],
+  [ERRNO.EIO, "device-io"],
+  [ERRNO.EMFILE, "limits"],
+  [ERRNO.ENFILE, "limits"],
 ]);
 
 /**
  * Opens the node and makes sure that it is the device that was asked for.
  *
- * @throws {LaunchRefused} `device-…`.
+ * @throws {LaunchRefused} `device-…`, `limits`.
  */
 export function openDevice(
   libc: Libc,

@@ -234,7 +234,7 @@ const LAYERS: readonly Refusal[] = [
 ];
 
 /** `errno` of Linux, include/uapi/asm-generic. */
-const [EPERM, EACCES, EEXIST, EINVAL] = [1, 13, 17, 22];
+const [EPERM, EIO, EACCES, EEXIST, EINVAL] = [1, 5, 13, 17, 22];
 const [EMFILE, EROFS, ENOSYS, EOPNOTSUPP] = [24, 30, 38, 95];
 /** include/uapi/linux/prctl.h. */
 const [PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_MDWE] = [4, 38, 65];
@@ -300,11 +300,13 @@ const KERNELS: readonly Refusal[] = [
     kernelRefuses: [prctl(PR_SET_DUMPABLE)],
   }),
   kernel("the node may not be opened", "device-access", {
-    kernelRefuses: [{
-      call: "openat",
-      errno: EACCES,
-      only: { argument: 2, value: O_RDWR, mask: O_ACCMODE },
-    }],
+    kernelRefuses: [openOfNode(EACCES)],
+  }),
+  kernel("the device does not answer when it is opened", "device-io", {
+    kernelRefuses: [openOfNode(EIO)],
+  }),
+  kernel("too many files are open for the node", "limits", {
+    kernelRefuses: [openOfNode(EMFILE)],
   }),
   kernel("every address for the secret page is taken", "memory", {
     kernelRefuses: [{
@@ -342,6 +344,12 @@ const KERNELS: readonly Refusal[] = [
     kernelRefuses: [prctl(PR_SET_PDEATHSIG)],
   }),
 ];
+
+/** The one open of a launcher that reads and writes. */
+function openOfNode(errno: number): RefusedCall {
+  const only = { argument: 2, value: O_RDWR, mask: O_ACCMODE };
+  return { call: "openat", errno, only };
+}
 
 function prctl(option: number): RefusedCall {
   const only = { argument: 0, value: option };
