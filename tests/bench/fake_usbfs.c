@@ -147,25 +147,37 @@ static void complete(struct device *d, struct entry e, int status, int actual) {
   }
 }
 
+/* With the lock held: when the first URB completes that is not due now; 0 when none is left. */
+static uint64_t next_due_ns(uint64_t now) {
+  uint64_t next = 0;
+  for (int i = 0; i < MAX_DEVICES; i++) {
+    struct device *d = devices[i];
+    if (!d) continue;
+    unsigned n = d->pending_head;
+    while (n != d->pending_tail && d->pending[n % RING].due_ns <= now) n++;
+    if (n == d->pending_tail) continue;
+    uint64_t due = d->pending[n % RING].due_ns;
+    if (!next || due < next) next = due;
+  }
+  return next;
+}
+
 static void *run_helper(void *unused) {
   (void)unused;
   for (uint64_t ticks;;) {
     if (syscall(SYS_read, timer, &ticks, 8) != 8) continue;
     pthread_mutex_lock(&lock);
-    uint64_t next = 0, now = now_ns();
+    uint64_t now = now_ns(), next = next_due_ns(now);
+    /* Before anything is stamped as complete: it takes long, and nobody can reap meanwhile. */
+    if (next) arm(next);
     for (int i = 0; i < MAX_DEVICES; i++) {
       struct device *d = devices[i];
-      if (!d) continue;
-      while (d->pending_head != d->pending_tail &&
+      while (d && d->pending_head != d->pending_tail &&
              d->pending[d->pending_head % RING].due_ns <= now) {
         struct entry e = d->pending[d->pending_head++ % RING];
         if (e.urb) complete(d, e, 0, e.urb->buffer_length);
       }
-      if (d->pending_head == d->pending_tail) continue;
-      uint64_t due = d->pending[d->pending_head % RING].due_ns;
-      if (!next || due < next) next = due;
     }
-    if (next) arm(next);
     pthread_mutex_unlock(&lock);
   }
   return NULL;

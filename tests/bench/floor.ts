@@ -1,6 +1,6 @@
 /**
  * The floor under our own client: the same native calls, under the same flags,
- * with nothing around them. It looks without a pause, never lets the event loop
+ * with nothing around them. It waits inside libusb, never lets the event loop
  * have a turn, and serves one endpoint of one device. What it costs beside C no
  * program in this language can save; what `client.ts` costs beside it is ours.
  *
@@ -18,6 +18,7 @@ import { type Library, openLibrary } from "../../ffi/library.ts";
 import {
   LIBUSB_TRANSFER_TYPE,
   STATUS_PENDING,
+  STATUS_PENDING_BYTE,
 } from "../../ffi/libusb_constants.ts";
 import {
   PACKET,
@@ -37,6 +38,8 @@ import {
 } from "./client_support.ts";
 
 const { fields } = TRANSFER;
+/** Every case has transfers in flight: something wakes it long before. */
+const WAIT_S = 10;
 
 /** libusb, an open device, and memory that all of its transfers share. */
 class Bench {
@@ -47,10 +50,8 @@ class Bench {
   readonly look = nativeBytes(12);
   readonly lookWords = new Int32Array(this.look.buffer);
   readonly lookPointer: Pointer;
-  readonly pending = nativeBytes(4);
-  readonly pendingPointer: Pointer;
-  readonly noTime = nativeBytes(TIMEVAL.sizeBytes);
-  readonly noTimePointer: Pointer;
+  readonly waitTime = nativeBytes(TIMEVAL.sizeBytes);
+  readonly waitTimePointer: Pointer;
   /** Gives memory of the kernel's; `undefined` where we use our own. */
   readonly mapped: ((lengthBytes: number) => Pointer) | undefined;
 
@@ -65,17 +66,17 @@ class Bench {
     this.symbols = library.symbols;
     this.context = context;
     this.handle = handle;
-    new Int32Array(this.pending.buffer)[0] = STATUS_PENDING;
     this.lookPointer = library.memory.pointerTo(this.look);
-    this.pendingPointer = library.memory.pointerTo(this.pending);
-    this.noTimePointer = library.memory.pointerTo(this.noTime);
+    new DataView(this.waitTime.buffer)
+      .setUint32(TIMEVAL.fields.tv_sec[0], WAIT_S, true);
+    this.waitTimePointer = library.memory.pointerTo(this.waitTime);
   }
 
   handleEvents(): void {
     // SAFETY: the time is ours and only read.
     this.symbols.libusb_handle_events_timeout_completed(
       this.context,
-      this.noTimePointer,
+      this.waitTimePointer,
       null,
     );
   }
@@ -131,9 +132,9 @@ class FloorTransfer {
   }
 
   submit(): void {
-    const { symbols, pendingPointer } = this.bench;
-    // SAFETY: four bytes of ours into our own struct, not in flight.
-    symbols.copyNative(this.status, pendingPointer, 4);
+    const { symbols } = this.bench;
+    // SAFETY: four bytes of our own struct, not in flight.
+    symbols.fillNative(this.status, STATUS_PENDING_BYTE, 4);
     // SAFETY: struct and buffer live until the process ends.
     const result = symbols.libusb_submit_transfer(this.struct);
     if (result !== 0) throw new Error(`submit: ${result}`);
