@@ -11,6 +11,7 @@
  * @module
  */
 
+import { Foresight, HOP_MS } from "./foresight.ts";
 import { InFlightQueue } from "./in_flight_queue.ts";
 import { TIMEVAL } from "./libusb_structs.ts";
 import type { LibusbSymbols } from "./libusb_symbols.ts";
@@ -24,19 +25,13 @@ const NAP_MS_MAX = 0.2;
 /** A nap inside libusb's own event handling: it rounds up to milliseconds, so no less can be had. */
 const LIBUSB_NAP_US = 1_000;
 /** Timers, sockets and other tasks of the program get their turn at least this often while we stay. */
-const STAY_MS_MAX = 0.5;
+const STAY_MS_MAX = 1;
 /** Consumers resubmit a few promises after they were told; waiting before that would wait for nothing. */
 const SETTLE_TICKS = 8;
 /** libusb reaps no more transfers of a device at a time: 26 in all versions up to 1.0.30. */
 const REAPED_PER_LOOK = 26;
 /** Looks in a row without even a microtask between them, while each finds all there was. */
-const BURST_LOOKS = 4;
-/** What the hop of a park costs; not counted as waiting for the device. */
-const HOP_MS = 0.05;
-/** A wake foreseen is prepared for at most this much before: longer naps would rob the program. */
-const LEAD_MS_MAX = 0.5;
-/** Weight of the newest hop in the smoothed one. */
-const HOP_WEIGHT = 1 / 8;
+const BURST_LOOKS = 8;
 /** Longest sleep of a park without timers of libusb's: it is a safety net, not a rhythm. */
 const PARK_MS_MAX = 60_000;
 /** Short parks in a row that woke for nothing; then a descriptor is stuck and we slow down. */
@@ -57,16 +52,16 @@ export class EventPump {
   readonly #zeroTime: Pointer;
   readonly #napTime: Pointer;
   readonly #pace = new Pace();
+  readonly #foresight = new Foresight(this.#pace);
   readonly #active: InFlightQueue[] = [];
   readonly #wakeListeners = new Set<() => void>();
 
-  #inFlight = 0;
+  /** In flight when the last look began. */
+  #pending = 0;
+  /** Of those in flight after it. */
+  #left = 0;
   #isRunning = false;
   #isClosed = false;
-  /** Smoothed lateness of a timed park's return. */
-  #hopMs = HOP_MS;
-  /** A timed park is over: until then we nap for the completion foreseen. */
-  #foreseenUntilMs = -Infinity;
   /** When the event loop had its last turn, as far as we know. */
   #stayingSinceMs: number | undefined;
   #turn: Promise<void> | undefined;
@@ -102,25 +97,21 @@ export class EventPump {
 
   /** When the completions handed out now were found, on the pump's clock. */
   foundAtMs = 0;
+  /** Running and not parked: what is submitted now is looked for anyhow. */
+  isAwake = false;
 
   /** A queue whose transfers this pump completes. */
   createQueue(): InFlightQueue {
     return new InFlightQueue(this);
   }
 
-  /** Called by queues: a transfer was submitted. */
+  /** Called by queues: a transfer was submitted that we may not know of. */
   submitted(queue: InFlightQueue): void {
-    this.#inFlight++;
     if (!queue.isActive) {
       queue.isActive = true;
       this.#active.push(queue);
     }
-    this.#kick();
-  }
-
-  /** Called by queues: transfers are given up. */
-  abandoned(count: number): void {
-    this.#inFlight -= count;
+    if (!this.isAwake) this.#kick();
   }
 
   /** Keeps the pump parked and calls `listener` after each wake, until removed. */
@@ -179,6 +170,7 @@ export class EventPump {
   #kick(): void {
     if (!this.#isRunning) {
       this.#isRunning = true;
+      this.isAwake = true;
       this.#pace.waitingSince(this.#nowMs());
       this.#running = this.#run();
     } else if (this.#wake !== undefined) {
@@ -199,14 +191,18 @@ export class EventPump {
       const isMoreLikely = this.#lookOften(isNapping);
       const nowMs = this.foundAtMs;
       isNapping = false;
-      if (this.#isTurnDue(nowMs)) await this.#takeTurn();
-      else if (isMoreLikely) await null;
+      if (this.#isTurnDue(nowMs)) {
+        await this.#takeTurn();
+        // Looking first would ask the kernel twice.
+        isNapping = this.#mayNap(this.#nowMs());
+      } else if (isMoreLikely) await null;
       else if (this.#mayNap(nowMs)) {
         for (let tick = 0; tick < SETTLE_TICKS; tick++) await null;
         isNapping = this.#active.length > 0 && !this.#isTurnDue(this.#nowMs());
       } else await this.#waitParked();
     }
     this.#isRunning = false;
+    this.isAwake = false;
     this.#unparkIfIdle();
   }
 
@@ -217,16 +213,15 @@ export class EventPump {
   #lookOften(isNapping: boolean): boolean {
     let time = isNapping ? this.#napTime : this.#zeroTime;
     for (let looks = 0; looks < BURST_LOOKS; looks++) {
-      const pending = this.#inFlight;
       const found = this.#look(time);
       if (found === 0) return false;
       time = this.#zeroTime;
       this.#pace.found(this.foundAtMs);
-      this.#foreseenUntilMs = -Infinity;
       this.#barrenParks = 0;
       // Some are still pending, so the device takes its time: looking again at once finds nothing.
-      if (found < pending && found < REAPED_PER_LOOK) return false;
-      if (this.#inFlight < pending) return true;
+      if (found < this.#pending && found < REAPED_PER_LOOK) return false;
+      if (this.#left < this.#pending) return true;
+      if (this.#isTurnDue(this.foundAtMs)) return true;
     }
     return true;
   }
@@ -242,18 +237,27 @@ export class EventPump {
     this.foundAtMs = this.#nowMs();
     // Handling events took the signal; the parked call may not have seen it.
     if (this.#isRecalled) this.#interrupt();
+    return this.#scanAll();
+  }
+
+  #scanAll(): number {
     let found = 0;
+    let pending = 0;
+    let left = 0;
     for (let n = this.#active.length - 1; n >= 0; n--) {
       const queue = this.#active[n];
       if (queue === undefined) continue;
+      pending += queue.length;
       found += queue.scan();
+      left += queue.length;
       if (queue.length === 0) {
         queue.isActive = false;
         const last = this.#active.pop();
         if (last !== undefined && last !== queue) this.#active[n] = last;
       }
     }
-    this.#inFlight -= found;
+    this.#pending = pending;
+    this.#left = left;
     return found;
   }
 
@@ -278,14 +282,19 @@ export class EventPump {
     if (this.#active.length === 0 || !this.#pollSet.canNap) return false;
     const isSoon = this.#pace.gapMs < NAP_MS_MAX &&
       nowMs - this.#pace.waitingSinceMs < NAP_MS_MAX;
-    if (isSoon || nowMs < this.#foreseenUntilMs) return true;
-    if (this.#foreseenUntilMs > 0) this.#pace.missed();
-    this.#foreseenUntilMs = -Infinity;
-    return false;
+    return isSoon || this.#foresight.isNear(nowMs);
   }
 
   /** Waits for the parked call, for a submit that is likely to be quick, or for the end of a hold. */
   async #waitParked(): Promise<void> {
+    this.isAwake = false;
+    await this.#waitWoken();
+    this.isAwake = true;
+    // Whoever woke us did it from a turn of the event loop.
+    this.#stayingSinceMs = undefined;
+  }
+
+  async #waitWoken(): Promise<void> {
     if (this.#holds > 0) {
       this.#holdEnded ??= Promise.withResolvers();
       return await this.#holdEnded.promise;
@@ -300,20 +309,20 @@ export class EventPump {
     this.#park ??= this.#startPark();
     await waited.promise;
     this.#wake = undefined;
-    // Whoever woke us did it from a turn of the event loop.
-    this.#stayingSinceMs = undefined;
   }
 
   async #startPark(): Promise<void> {
     this.#refreshList();
     const startedMs = this.#nowMs();
-    const foreseenMs = this.#foreseenMs(startedMs);
     const parkMs = this.#parkMs();
-    const isTimed = foreseenMs !== undefined && foreseenMs < parkMs;
+    const foreseenMs = this.#pollSet.canNap
+      ? this.#foresight.parkMs(startedMs) ?? parkMs
+      : parkMs;
+    const isTimed = foreseenMs < parkMs;
     const woken = await this.#pollSet.park(isTimed ? foreseenMs : parkMs);
     const nowMs = this.#nowMs();
     if (isTimed && woken === "timedOut") {
-      this.#foresee(nowMs, startedMs + foreseenMs);
+      this.#foresight.back(nowMs, startedMs + foreseenMs);
     } else if (nowMs - startedMs < BARREN_PAUSE_MS) this.#barrenParks++;
     else this.#barrenParks = 0;
     // The hop back is not the device's time: move the start of the wait by it.
@@ -326,26 +335,6 @@ export class EventPump {
     this.#isRecalled = false;
     this.#tellListeners();
     this.#wake?.();
-  }
-
-  /**
-   * How long to park so that we are back on the thread just before the next
-   * completion, when that can be foreseen: its wake is then as quick as C's.
-   */
-  #foreseenMs(nowMs: number): number | undefined {
-    const { expectedMs, deviationMs } = this.#pace;
-    if (expectedMs === undefined || !this.#pollSet.canNap) return undefined;
-    const leadMs = this.#hopMs + deviationMs;
-    const parkMs = expectedMs - leadMs - nowMs;
-    return leadMs > LEAD_MS_MAX || parkMs <= 0 ? undefined : parkMs;
-  }
-
-  /** Back from a timed park that should have ended at `dueMs`. */
-  #foresee(nowMs: number, dueMs: number): void {
-    const hopMs = Math.min(nowMs - dueMs, LEAD_MS_MAX);
-    this.#hopMs += (hopMs - this.#hopMs) * HOP_WEIGHT;
-    const { expectedMs, deviationMs } = this.#pace;
-    this.#foreseenUntilMs = (expectedMs ?? nowMs) + 2 * deviationMs + HOP_MS;
   }
 
   #parkMs(): number {

@@ -11,10 +11,10 @@ import type { Transfer } from "./transfer.ts";
 
 /** What a queue tells the pump. */
 export interface QueueObserver {
-  /** A transfer was submitted to it. */
+  /** It is about to look at all active queues anyhow. A field and no call: it is read for every transfer. */
+  readonly isAwake: boolean;
+  /** A transfer was submitted to a queue that is not active, or while it is not awake. */
   submitted(queue: InFlightQueue): void;
-  /** Transfers are given up: they will not be found finished. */
-  abandoned(count: number): void;
 }
 
 /** Places to begin with: as many as an input may have in flight. */
@@ -29,7 +29,7 @@ export class InFlightQueue {
   #first = 0;
   /** Places from the oldest to the newest, with the holes. */
   #used = 0;
-  #length = 0;
+  #holes = 0;
   readonly #observer: QueueObserver;
   readonly #emptyWaiters: (() => void)[] = [];
   /** Cancelled and timed out transfers may finish before older ones: look at all. */
@@ -44,7 +44,7 @@ export class InFlightQueue {
 
   /** Transfers in flight. */
   get length(): number {
-    return this.#length;
+    return this.#used - this.#holes;
   }
 
   /** Submits a transfer at the end. Gives libusb's result; only with 0 is it in flight. */
@@ -56,18 +56,19 @@ export class InFlightQueue {
     if (this.#used === this.#places.length) this.#makeRoom();
     this.#places[this.#place(this.#used)] = transfer;
     this.#used++;
-    this.#length++;
     if (transfer.hasTimeout) this.mayReorder = true;
-    this.#observer.submitted(this);
+    const observer = this.#observer;
+    if (!this.isActive || !observer.isAwake) observer.submitted(this);
     return result;
   }
 
   /** Hands finished transfers back, oldest first. Gives how many. */
   scan(): number {
-    const before = this.#length;
+    const before = this.length;
+    if (before === 0) return 0;
     // Those submitted meanwhile are behind, and cannot have finished: no event was handled.
     const found = this.mayReorder ? this.#scanAll() : this.#scanInOrder(before);
-    if (this.#length === 0 && before > 0) this.#emptied();
+    if (this.length === 0) this.#emptied();
     return found;
   }
 
@@ -83,7 +84,7 @@ export class InFlightQueue {
 
   /** Resolves when nothing is in flight. */
   whenEmpty(): Promise<void> {
-    if (this.#length === 0) return Promise.resolve();
+    if (this.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#emptyWaiters.push(resolve));
   }
 
@@ -95,23 +96,22 @@ export class InFlightQueue {
     const lost = this.newestFirst().reverse();
     for (const transfer of lost) transfer.queue = undefined;
     this.#places.fill(undefined);
-    this.#length = 0;
-    this.#observer.abandoned(lost.length);
     this.#emptied();
     return lost;
   }
 
-  /** Without holes: the oldest ends first, and the first that is pending ends the search. */
+  /**
+   * Without holes: the oldest ends first, and the first that is pending ends the
+   * search. Places are left as they are: nobody looks outside those in use.
+   */
   #scanInOrder(most: number): number {
     let found = 0;
     while (found < most) {
       const transfer = this.#places[this.#first];
       if (transfer === undefined || !transfer.isFinished()) break;
       found++;
-      this.#places[this.#first] = undefined;
       this.#first = this.#place(1);
       this.#used--;
-      this.#length--;
       transfer.queue = undefined;
       tell(transfer);
     }
@@ -129,7 +129,7 @@ export class InFlightQueue {
       transfer.queue = undefined;
       finished.push(transfer);
     }
-    this.#length -= finished.length;
+    this.#holes += finished.length;
     finished.forEach(tell);
     return finished.length;
   }
@@ -147,10 +147,12 @@ export class InFlightQueue {
     this.#places = places;
     this.#first = 0;
     this.#used = inFlight.length;
+    this.#holes = 0;
   }
 
   #emptied(): void {
     this.#used = 0;
+    this.#holes = 0;
     this.mayReorder = false;
     // Mostly nobody waits: at small depths a queue is empty after each look.
     if (this.#emptyWaiters.length === 0) return;

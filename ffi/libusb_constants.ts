@@ -50,8 +50,10 @@ export const LIBUSB_OPTION_NO_DEVICE_DISCOVERY = 2;
 export const LIBUSB_CONTROL_SETUP_SIZE = 8;
 /** `LIBUSB_CLASS_HUB`. */
 export const LIBUSB_CLASS_HUB = 9;
-/** Stands in `status` from submit to completion; libusb never writes it. */
-export const STATUS_PENDING = 0x7fffffff;
+/** Stands in each byte of `status` from submit to completion, so that `memset` can write it. */
+export const STATUS_PENDING_BYTE = 0x7f;
+/** What `status` is then; libusb never writes it. */
+export const STATUS_PENDING = STATUS_PENDING_BYTE * 0x01010101;
 /** Depth of a tree of hubs. USB 3.2, 10.16. */
 export const MAX_PORT_DEPTH = 7;
 

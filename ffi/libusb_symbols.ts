@@ -161,6 +161,11 @@ export const LIBUSB_SYMBOLS = {
     parameters: ["pointer", "pointer", "i32"],
     result: "void",
   },
+  fillNative: {
+    name: "memset",
+    parameters: ["pointer", "i32", "i32"],
+    result: "void",
+  },
   addressOfBuffer: {
     name: "memcpy",
     parameters: ["buffer", "buffer", "usize"],
@@ -224,6 +229,7 @@ export const LIBUSB_HOT_SYMBOLS: ReadonlySet<keyof typeof LIBUSB_SYMBOLS> =
     "libusb_interrupt_event_handler",
     "copyIn",
     "copyNative",
+    "fillNative",
     "ppoll",
     "clock_gettime",
   ]);

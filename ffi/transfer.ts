@@ -9,7 +9,12 @@
 import { assert } from "../driver/assert.ts";
 import type { PacketOutcome, TransferStatus } from "../driver/port.ts";
 import type { InFlightQueue } from "./in_flight_queue.ts";
-import { LIBUSB_TRANSFER, STATUS_PENDING } from "./libusb_constants.ts";
+import { TYPE_SIZE_BYTES } from "./layout.ts";
+import {
+  LIBUSB_TRANSFER,
+  STATUS_PENDING,
+  STATUS_PENDING_BYTE,
+} from "./libusb_constants.ts";
 import { transferStatus } from "./libusb_errors.ts";
 import { PACKET_TABLE_OFFSET, TRANSFER } from "./libusb_structs.ts";
 import type { LibusbSymbols } from "./libusb_symbols.ts";
@@ -20,6 +25,9 @@ import { PacketTable } from "./packet_table.ts";
 /** `status`, `length`, `actual_length`: neighbours in the struct. */
 const LOOK_BYTES = 12;
 
+/** Of `status`, an `int`. */
+const STATUS_BYTES = TYPE_SIZE_BYTES[TRANSFER.fields.status[1]];
+
 /** What changes from use to use, from `flags` to `length`. */
 const HEAD_OFFSET = TRANSFER.fields.flags[0];
 const HEAD_BYTES = TRANSFER.fields.actual_length[0] - HEAD_OFFSET;
@@ -27,19 +35,23 @@ const HEAD_BYTES = TRANSFER.fields.actual_length[0] - HEAD_OFFSET;
 /** Makes transfers; holds what all of them share. */
 export class TransferFactory {
   readonly symbols: LibusbSymbols;
+  /**
+   * What every transfer calls. In the table of symbols each call would be looked
+   * up by its name, among all of them.
+   */
+  readonly submitTransfer: LibusbSymbols["libusb_submit_transfer"];
+  readonly copyNative: LibusbSymbols["copyNative"];
+  readonly fillNative: LibusbSymbols["fillNative"];
   readonly memory: Memory;
   /** `status`, `length`, `actual_length` of the transfer looked at last. */
   readonly look: Int32Array<ArrayBuffer>;
   /** Where {@linkcode TransferFactory.look} is, for libusb's side. */
   readonly lookPointer: Pointer;
-  /** The sentinel, in memory that libusb can be made to copy from. */
-  readonly pending: Pointer;
   /** From `flags` to `length` of the struct being filled in. */
   readonly headPointer: Pointer;
   /** A struct being filled in. */
   readonly structBytes: Uint8Array<ArrayBuffer>;
   readonly structView: DataView<ArrayBuffer>;
-  readonly #pendingBytes: Uint8Array<ArrayBuffer>;
   /** Cancelling calls under way off the thread. */
   #cancels = 0;
   #whenNoCancels: PromiseWithResolvers<void> | undefined;
@@ -48,6 +60,9 @@ export class TransferFactory {
   /** For one library. */
   constructor(library: Library) {
     this.symbols = library.symbols;
+    this.submitTransfer = library.symbols.libusb_submit_transfer;
+    this.copyNative = library.symbols.copyNative;
+    this.fillNative = library.symbols.fillNative;
     this.memory = library.memory;
     const lookBytes = nativeBytes(LOOK_BYTES);
     this.look = new Int32Array(lookBytes.buffer);
@@ -59,9 +74,6 @@ export class TransferFactory {
     );
     assert(head !== null, "A buffer has no address");
     this.headPointer = head;
-    this.#pendingBytes = nativeBytes(4);
-    new DataView(this.#pendingBytes.buffer).setInt32(0, STATUS_PENDING, true);
-    this.pending = this.memory.pointerTo(this.#pendingBytes);
   }
 
   /** From {@linkcode TransferFactory.endCancels} on no transfer may be cancelled. */
@@ -116,10 +128,10 @@ export interface TransferSetup {
   readonly packetLengthsBytes?: readonly number[] | undefined;
 }
 
-/** A ring of transfers. One class only: that keeps the way of every report quick. */
+/** A ring's slot. One class only: that keeps the way of every report quick. */
 export interface TransferOwner {
-  /** One of its transfers is finished. */
-  finished(transfer: Transfer): void;
+  /** Its transfer is finished. */
+  finished(): void;
 }
 
 interface Allocation {
@@ -160,8 +172,6 @@ export class Transfer {
   isLost = false;
   /** Who is told when it is finished, if not `onFinished`: a call the compiler can see through. */
   owner: TransferOwner | undefined;
-  /** Which of its owner's it is. */
-  slot = 0;
   /** What to do when it is finished. Set by its user before submitting. */
   onFinished: (transfer: Transfer) => void = unused;
 
@@ -239,14 +249,14 @@ export class Transfer {
    * was submitted.
    */
   submit(): number {
-    const { symbols, pending } = this.#factory;
+    const factory = this.#factory;
     // Whoever was shown a report could have passed its memory on.
     assert(this.buffer.length > 0, "The memory of a report was transferred");
     this.wasCancelled = false;
-    // SAFETY: four bytes from a buffer of the factory into our own struct.
-    symbols.copyNative(this.#statusField, pending, 4);
+    // SAFETY: four bytes of our own struct.
+    factory.fillNative(this.#statusField, STATUS_PENDING_BYTE, STATUS_BYTES);
     // SAFETY: struct and buffer live until the status changed: the queue holds us.
-    return symbols.libusb_submit_transfer(this.#struct);
+    return factory.submitTransfer(this.#struct);
   }
 
   /**
@@ -254,9 +264,10 @@ export class Transfer {
    * the thread, and only while, no event handler of libusb runs.
    */
   isFinished(): boolean {
-    const { symbols, look, lookPointer } = this.#factory;
+    const factory = this.#factory;
     // SAFETY: twelve bytes of our own struct into a buffer of the factory.
-    symbols.copyNative(lookPointer, this.#statusField, LOOK_BYTES);
+    factory.copyNative(factory.lookPointer, this.#statusField, LOOK_BYTES);
+    const { look } = factory;
     const status = look[0] ?? STATUS_PENDING;
     if (status === STATUS_PENDING) return false;
     this.nativeStatus = status;
@@ -292,13 +303,18 @@ export class Transfer {
     return this.#cancels > 0;
   }
 
+  /** Whether it did what it was to do, after it finished. One that was killed says so too, with nothing in it. */
+  get isCompleted(): boolean {
+    return this.nativeStatus === LIBUSB_TRANSFER.COMPLETED &&
+      (this.wasCancelled === false || this.actualLengthBytes > 0);
+  }
+
   /** How it ended, in our words, after it finished. */
   get status(): TransferStatus {
-    if (this.nativeStatus !== LIBUSB_TRANSFER.COMPLETED) {
-      return transferStatus(this.nativeStatus);
-    }
-    const isKilled = this.wasCancelled && this.actualLengthBytes === 0;
-    return isKilled ? "cancelled" : "completed";
+    if (this.isCompleted) return "completed";
+    return this.nativeStatus === LIBUSB_TRANSFER.COMPLETED
+      ? "cancelled"
+      : transferStatus(this.nativeStatus);
   }
 
   /** Ends it without the kernel. SAFETY: its handle is closed, so libusb has forgotten it. */
@@ -321,7 +337,7 @@ export class Transfer {
 
   /** Tells its user that it is finished. */
   tell(): void {
-    if (this.owner !== undefined) this.owner.finished(this);
+    if (this.owner !== undefined) this.owner.finished();
     else this.onFinished(this);
   }
 

@@ -44,23 +44,42 @@ export interface RingParts {
  */
 type RingState = "running" | "ending" | "stopping" | "ended";
 
-interface Slot {
+const NO_DATA = new Uint8Array();
+
+/** One of a ring's transfers, with the report that shows what came. */
+class Slot implements TransferOwner {
+  readonly ring: TransferRing;
   readonly transfer: Transfer;
   /** The whole buffer; handed out as it is when a report fills it. */
   readonly view: Uint8Array;
-  /** The one report of this slot, used again and again. */
+  /** Used again and again. */
   readonly report: {
     data: Uint8Array;
     timestampMs: number;
     packets?: readonly PacketOutcome[];
-  };
+  } = { data: NO_DATA, timestampMs: 0 };
+
+  constructor(ring: TransferRing, transfer: Transfer, lengthBytes: number) {
+    this.ring = ring;
+    this.transfer = transfer;
+    // Touched now: the first reports would wait for the system to find memory.
+    this.view = transfer.buffer.subarray(0, lengthBytes).fill(0);
+    transfer.owner = this;
+  }
+
+  /** Called by the queue. */
+  finished(): void {
+    this.ring.finished(this);
+  }
 }
 
-const NO_DATA = new Uint8Array();
-
 /** A standing input. */
-export class TransferRing implements InputRing, TransferOwner {
+export class TransferRing implements InputRing {
   readonly #parts: RingParts;
+  // What every report needs, of the parts.
+  readonly #queue: InFlightQueue;
+  readonly #sink: ReportSink;
+  readonly #finder: RingParts["finder"];
   readonly #slots: readonly Slot[];
   /** Completed and refused, oldest first. */
   readonly #held: Slot[] = [];
@@ -72,21 +91,20 @@ export class TransferRing implements InputRing, TransferOwner {
   #outcome: TransferOutcome | undefined;
   #stopped: Promise<void> | undefined;
   #whenBack: (() => void) | undefined;
-  readonly #counters = {
-    submitted: 0,
-    completed: 0,
-    delivered: 0,
-    failed: 0,
-    cancelled: 0,
-    inFlight: 0,
-    held: 0,
-  };
+  // What every report changes is counted twice only, and by itself; the rest follows.
+  #submitted = 0;
+  #completed = 0;
+  #failed = 0;
+  #cancelled = 0;
 
   /** Starts reading. */
   constructor(parts: RingParts) {
     this.#parts = parts;
-    this.#slots = parts.transfers.map((transfer, n) =>
-      this.#slotFor(transfer, n)
+    this.#queue = parts.queue;
+    this.#sink = parts.sink;
+    this.#finder = parts.finder;
+    this.#slots = parts.transfers.map((transfer) =>
+      new Slot(this, transfer, parts.lengthBytes)
     );
     for (const slot of this.#slots) this.#submit(slot);
     queueMicrotask(() => this.#settle());
@@ -99,7 +117,22 @@ export class TransferRing implements InputRing, TransferOwner {
 
   /** Where every transfer is. A live object's copy. */
   get counters(): InputCounters {
-    return { ...this.#counters };
+    const held = this.#held.length;
+    const failed = this.#failed;
+    const cancelled = this.#cancelled;
+    return {
+      submitted: this.#submitted,
+      completed: this.#completed,
+      delivered: this.#completed - failed - cancelled - held,
+      failed,
+      cancelled,
+      inFlight: this.#inFlight,
+      held,
+    };
+  }
+
+  get #inFlight(): number {
+    return this.#submitted - this.#completed;
   }
 
   /** Offers what is held, in order, then goes on reading. */
@@ -108,12 +141,10 @@ export class TransferRing implements InputRing, TransferOwner {
     while (this.#held.length > 0) {
       const slot = this.#held[0];
       assert(slot !== undefined, "A held slot is missing");
-      if (!this.#parts.sink(slot.report)) break;
+      if (!this.#sink(slot.report)) break;
       // The sink may have stopped us.
       if (this.#held[0] !== slot) return;
       this.#held.shift();
-      this.#counters.held--;
-      this.#counters.delivered++;
       this.#returned.push(slot);
     }
     this.#submitReturned();
@@ -143,23 +174,11 @@ export class TransferRing implements InputRing, TransferOwner {
     this.#settle();
   }
 
-  #slotFor(transfer: Transfer, index: number): Slot {
-    const slot: Slot = {
-      transfer,
-      view: transfer.buffer.subarray(0, this.#parts.lengthBytes),
-      report: { data: NO_DATA, timestampMs: 0 },
-    };
-    transfer.owner = this;
-    transfer.slot = index;
-    return slot;
-  }
-
   #submit(slot: Slot): void {
     if (this.#state !== "running") return;
-    const result = this.#parts.queue.submit(slot.transfer);
+    const result = this.#queue.submit(slot.transfer);
     if (result === 0) {
-      this.#counters.submitted++;
-      this.#counters.inFlight++;
+      this.#submitted++;
       return;
     }
     const status = submitFailure(result) ?? "error";
@@ -167,57 +186,59 @@ export class TransferRing implements InputRing, TransferOwner {
     else this.#fail(status, NO_DATA);
   }
 
-  /** Called by the queue. */
-  finished(transfer: Transfer): void {
-    const counters = this.#counters;
-    const slot = this.#slots[transfer.slot];
-    assert(slot?.transfer === transfer, "A transfer is not the ring's");
-    counters.inFlight--;
-    counters.completed++;
+  /** Called by its slots: the transfer is finished. */
+  finished(slot: Slot): void {
+    this.#completed++;
+    if (this.#state === "running" && slot.transfer.isCompleted) {
+      this.#offer(slot);
+      if (this.#needsSettling()) this.#settle();
+    } else this.#finishedOddly(slot);
+  }
+
+  #finishedOddly(slot: Slot): void {
+    const { transfer } = slot;
     // It came after the bound of the stop, which told its end.
     if (this.#state === "ended") {
-      counters.cancelled++;
+      this.#cancelled++;
       return transfer.free();
     }
     const { status } = transfer;
-    if (this.#state === "running" && status === "completed") {
-      this.#offer(slot);
-      if (this.#needsSettling()) this.#settle();
-      return;
-    }
     if (this.#state === "stopping" || status === "cancelled") {
-      counters.cancelled++;
+      this.#cancelled++;
       // Nobody of ours cancelled it: a driver of the kernel, or a reset from elsewhere.
       if (this.#state === "running") this.#fail("cancelled", NO_DATA);
     } else if (status === "completed") {
       this.#offer(slot);
     } else {
-      counters.failed++;
+      this.#failed++;
       this.#fail(status, slot.view.slice(0, transfer.actualLengthBytes));
     }
     this.#settle();
   }
 
   #offer(slot: Slot): void {
-    const { transfer, view, report } = slot;
+    const { report } = slot;
+    this.#lend(slot);
+    report.timestampMs = this.#finder.foundAtMs;
+    if (this.#held.length === 0 && this.#sink(report)) {
+      this.#submit(slot);
+    } else if (this.#isStopping()) {
+      this.#cancelled++;
+    } else {
+      this.#held.push(slot);
+    }
+  }
+
+  /** Shows what came in the slot's one report. */
+  #lend({ transfer, view, report }: Slot): void {
     const length = transfer.actualLengthBytes;
     if (this.#parts.isIsochronous) {
       report.data = view;
       report.packets = transfer.lendPackets();
     } else if (length === view.length) {
-      report.data = view;
+      if (report.data !== view) report.data = view;
     } else if (report.data.length !== length || report.data === NO_DATA) {
       report.data = view.subarray(0, length);
-    }
-    report.timestampMs = this.#parts.finder.foundAtMs;
-    if (this.#held.length === 0 && this.#parts.sink(report)) {
-      this.#counters.delivered++;
-      this.#submit(slot);
-    } else if (this.#isStopping()) {
-      this.#counters.cancelled++;
-    } else {
-      this.#held.push(slot);
-      this.#counters.held++;
     }
   }
 
@@ -239,16 +260,15 @@ export class TransferRing implements InputRing, TransferOwner {
 
   /** Goes on with starved slots, and notices the end. */
   #settle(): void {
-    const counters = this.#counters;
     if (this.#state === "running" && this.#starved.length > 0) {
       for (const slot of this.#starved.splice(0)) this.#submit(slot);
-      if (counters.inFlight === 0 && counters.held === 0) {
+      if (this.#inFlight === 0 && this.#held.length === 0) {
         this.#fail("noMemory", NO_DATA);
       }
     }
-    if (counters.inFlight > 0) return;
+    if (this.#inFlight > 0) return;
     this.#whenBack?.();
-    if (this.#state === "ending" && counters.held === 0) {
+    if (this.#state === "ending" && this.#held.length === 0) {
       this.#state = "ended";
       this.#release();
       const outcome = this.#outcome;
@@ -260,12 +280,11 @@ export class TransferRing implements InputRing, TransferOwner {
   async #stop(): Promise<void> {
     if (this.#state === "ended") return;
     this.#state = "stopping";
-    this.#counters.cancelled += this.#held.length;
-    this.#counters.held = 0;
+    this.#cancelled += this.#held.length;
     this.#held.length = 0;
     this.#starved.length = 0;
     this.#returned.length = 0;
-    if (this.#counters.inFlight > 0) {
+    if (this.#inFlight > 0) {
       const back = new Promise<void>((resolve) => this.#whenBack = resolve);
       await this.#cancelAll();
       await settlesWithin(back, DRAIN_TIMEOUT_MS);

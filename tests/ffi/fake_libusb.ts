@@ -186,6 +186,8 @@ export class FakeLibusb {
         this.#copy(this.#at(to), from, n),
       copyNative: (to: FakePointer, from: FakePointer, n: number) =>
         this.#copy(this.#at(to), this.#at(from), n),
+      fillNative: (to: FakePointer, byte: number, n: number) =>
+        this.#at(to).fill(byte, 0, n),
       addressOfBuffer: (bytes: Uint8Array) => this.#addressOf(bytes),
       addressOfPointer: (pointer: FakePointer) => pointer.address,
       pointerAt: (address: bigint) => address === 0n ? null : { address },

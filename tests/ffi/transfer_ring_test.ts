@@ -16,7 +16,6 @@ class FakeTransfer {
   queue: FakeQueue | undefined;
   isCancelled = false;
   owner: TransferOwner | undefined;
-  slot = 0;
 
   cancelParked(): Promise<void> {
     this.isCancelled = this.queue !== undefined;
@@ -54,7 +53,7 @@ class FakeQueue {
     transfer.status = status;
     transfer.buffer.set(data);
     transfer.actualLengthBytes = data.length;
-    transfer.owner?.finished(transfer as unknown as Transfer);
+    transfer.owner?.finished();
   }
 
   /** The oldest completes with these bytes. */
