@@ -9,6 +9,7 @@
  */
 
 import { evictBundles, markUsed } from "./bundle_cache.ts";
+import { nameClasses } from "./bundle_names.ts";
 import { findLateImports } from "./bundle_scan.ts";
 import { bodyOf, wrapBody } from "./bundle_wrap.ts";
 import { configFlags, nearestConfig } from "./module_config.ts";
@@ -44,7 +45,7 @@ const BUNDLE_TIMEOUT_MS = 120_000;
 /** A driver is thousands of lines, not a hundred megabytes. */
 const BUNDLE_BYTES_MAX = 32 * 1024 * 1024;
 /** Version of the records; others are made anew. */
-const RECORD_VERSION = 2;
+const RECORD_VERSION = 3;
 /** How much of the bundler's words is passed on. */
 const MESSAGE_LINES = 6;
 
@@ -234,8 +235,8 @@ async function quickToStart(
   await Deno.writeTextFile(main, body);
   const flags = ["--minify", "--keep-names", ...configFlags(undefined)];
   const small = await runBundler(main, `${work}/small.js`, flags);
-  const text = wrapBody(new TextDecoder().decode(small), "driver.js");
-  return new TextEncoder().encode(text);
+  const named = nameClasses(new TextDecoder().decode(small));
+  return new TextEncoder().encode(wrapBody(named, "driver.js"));
 }
 
 async function runDeno(args: readonly string[]): Promise<Uint8Array> {

@@ -28,6 +28,13 @@ Deno.test("A wrapped program runs as its module would, whatever characters it ho
   assertEquals(output, '\u2028 ` " \u{1F50C} on true\nimport.meta\n');
 });
 
+Deno.test("A wrapped program may hold what ends a comment", async () => {
+  const body = "const all = `*/* *~/ ${/[*]/.exec('*')}`;\n" +
+    'console.log(all, /a*/.source, "/*", "*~~/");\n';
+  const output = await outputOf(wrapBody(body, "driver.js"));
+  assertEquals(output, "*/* *~/ * a* /* *~~/\n");
+});
+
 Deno.test("A wrapped program's failure names it and its functions", async () => {
   const body = 'function wire() { throw new Error("loose"); }\nwire();\n';
   const output = await outputOf(wrapBody(body, "driver.js"));
