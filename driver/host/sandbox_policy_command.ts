@@ -71,12 +71,27 @@ const NO_NEW_CODE = "--jitless";
  * more still go back at once, so a driver that runs for months keeps no more
  * than that. Other C libraries do not know the name.
  */
-export const MALLOC_TUNABLES: string = [
-  "arena_max=1",
-  "top_pad=1048576",
-  "trim_threshold=16777216",
-  "mmap_threshold=4194304",
-].map((word) => `glibc.malloc.${word}`).join(":");
+export const MALLOC_TUNABLES: string = tunables(["top_pad=1048576"]);
+
+/**
+ * For the launcher besides: memory in huge pages, where the kernel leaves that
+ * to programs, so that what its start touches comes in a few faults instead of
+ * hundreds. A heap has one only if it grows by more than its 2 MiB. The C
+ * library looks in `/sys` whether there are any, which a driver may not.
+ */
+export const LAUNCHER_TUNABLES: string = tunables([
+  "top_pad=8388608",
+  "hugetlb=1",
+]);
+
+function tunables(words: readonly string[]): string {
+  return [
+    "arena_max=1",
+    "trim_threshold=16777216",
+    "mmap_threshold=4194304",
+    ...words,
+  ].map((word) => `glibc.malloc.${word}`).join(":");
+}
 
 /** A folder that cannot be made, whoever asks: Deno does without its cache. */
 const NO_FOLDER = "/proc/nonexistent";
@@ -127,7 +142,7 @@ function command(
       DENO_NO_PACKAGE_JSON: "1",
       DENO_NO_UPDATE_CHECK: "1",
       DENO_NO_PROMPT: "1",
-      GLIBC_TUNABLES: MALLOC_TUNABLES,
+      GLIBC_TUNABLES: LAUNCHER_TUNABLES,
     },
     clearEnv: true,
   };

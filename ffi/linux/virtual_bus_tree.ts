@@ -15,6 +15,15 @@ const FIXED_DIRECTORIES = [
   "/sys/devices",
 ];
 
+/**
+ * Settings of the kernel that a C library reads when a program starts: a client
+ * has them as any program of the machine.
+ */
+const KERNEL_SETTINGS = [
+  "/sys/kernel/mm/transparent_hugepage/enabled",
+  "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size",
+];
+
 /** The tree of one root. */
 export class BusTree {
   readonly #root: string;
@@ -27,6 +36,7 @@ export class BusTree {
     for (const path of FIXED_DIRECTORIES) {
       Deno.mkdirSync(root + path, { recursive: true });
     }
+    for (const path of KERNEL_SETTINGS) copyIfThere(path, root);
   }
 
   /** Writes the entries of a device that is plugged in. */
@@ -73,6 +83,17 @@ function writeEntry(root: string, entry: TreeEntry): void {
   else if (typeof entry.content === "string") {
     Deno.writeTextFileSync(path, entry.content);
   } else Deno.writeFileSync(path, entry.content);
+}
+
+/** Not there: a kernel without it, or a runtime that may not look. */
+function copyIfThere(path: string, root: string): void {
+  let content: string;
+  try {
+    content = Deno.readTextFileSync(path);
+  } catch {
+    return;
+  }
+  writeEntry(root, { path, kind: "file", content });
 }
 
 function rooted(root: string, path: string): string {

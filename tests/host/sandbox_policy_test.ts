@@ -13,6 +13,7 @@ import {
   buildReattachCommand,
   driverCommandLine,
   driverEnvironment,
+  LAUNCHER_TUNABLES,
   MALLOC_TUNABLES,
 } from "../../driver/host/sandbox_policy_command.ts";
 import { explainPolicy } from "../../driver/host/sandbox_policy_explain.ts";
@@ -167,6 +168,21 @@ Deno.test("The launcher is started with one permission and nothing inherited", (
     parseLauncherArguments(command.args.slice(at + 2)),
     sandboxPolicy(METER),
   );
+});
+
+Deno.test("The launcher's memory is in huge pages; what a driver would have to read for that it may not", () => {
+  const command = buildLauncherCommand(sandboxPolicy(METER), {
+    denoPath: "/usr/bin/deno",
+    launcherPath: "/cache/launcher.js",
+  });
+  const { GLIBC_TUNABLES = "" } = command.env;
+  assertEquals(GLIBC_TUNABLES, LAUNCHER_TUNABLES);
+  const words = GLIBC_TUNABLES.split(":");
+  assertEquals(words.includes("glibc.malloc.hugetlb=1"), true);
+  // Less than two of 2 MiB, and there may be none that is aligned.
+  const pad = words.find((word) => word.startsWith("glibc.malloc.top_pad="));
+  assertEquals(Number(pad?.split("=")[1]) >= 4 * 1024 * 1024, true);
+  assertEquals(MALLOC_TUNABLES.includes("hugetlb"), false);
 });
 
 Deno.test("libc is named where a distribution keeps it, or reached through libusb", () => {
