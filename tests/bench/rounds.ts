@@ -97,9 +97,12 @@ async function runPeer(
   const cases = casesOf(peer);
   // Each twice: compilers and caches warm up on the first, which is not counted.
   // They need their number of runs, however short the round; where the device
-  // takes its time, a long warm-up would take it, too.
+  // takes its time, that of a short round would be mostly warm-up.
   const lines = cases.flatMap((c) => [
-    caseLine(c, isTimed(c) ? 0 : peer.share * (peer.warmUp ?? 1)),
+    caseLine(
+      c,
+      peer.share * (peer.warmUp ?? 1) * (isTimed(c) ? options.effort : 1),
+    ),
     caseLine(c, peer.share * options.effort),
   ]);
   const child = new Deno.Command(withFake, {
