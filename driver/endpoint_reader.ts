@@ -32,6 +32,7 @@ export interface ReportReaderOptions extends ReaderOptions {
 }
 
 type Result = IteratorResult<Report, undefined>;
+const DONE: Result = Object.freeze({ done: true, value: undefined });
 
 /** An iterator over the reports of one endpoint. */
 export class ReportReader implements AsyncIterator<Report, undefined> {
@@ -87,7 +88,7 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
       this.#failure = undefined;
       return Promise.reject(this.#error(failure));
     }
-    if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+    if (this.#isReleased) return Promise.resolve(DONE);
     const waiting = Promise.withResolvers<Result>();
     this.#waiting.push(waiting);
     return waiting.promise;
@@ -101,7 +102,7 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
     // Only then may another reader begin: what is in flight would be its reports.
     await this.#ring?.stop();
     this.#release();
-    return { done: true, value: undefined };
+    return DONE;
   }
 
   /** Nothing more will come; what was read ahead can still be had. */
@@ -144,14 +145,14 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    const done: Result = { done: true, value: undefined };
-    for (const waiting of this.#waiting.splice(0)) waiting.resolve(done);
   }
 
+  /** The endpoint is free for another reader, so the end may be told. */
   #release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#options.onOver();
+    for (const waiting of this.#waiting.splice(0)) waiting.resolve(DONE);
   }
 
   #error(outcome: TransferOutcome): unknown {

@@ -67,10 +67,9 @@ export class EndpointSource {
     const demand = Promise.withResolvers<void>();
     this.#controller = controller;
     this.#demand = demand;
-    if (controller.byobRequest === null) this.#giveWaiting(controller);
-    else this.#ring?.resume();
+    this.#giveWaiting(controller);
     // Reports that came before an end are given before it.
-    if (this.#demand !== undefined && this.#isOver) this.#tellEnd();
+    if (this.#isReleased) this.#tellEnd();
     return demand.promise;
   }
 
@@ -88,17 +87,19 @@ export class EndpointSource {
   }
 
   /**
-   * All that waits at once, for a reader without a buffer: one that is slower than
-   * the device, a file for instance, then takes fewer and larger steps.
+   * All that waits at once: a reader that is slower than the device, a file for
+   * instance, then takes fewer and larger steps.
    */
   #giveWaiting(controller: ReadableByteStreamController): void {
-    const waiting = new Gathered(this.#ring?.counters.held ?? 0);
+    const room = roomOf(controller);
+    const waiting = new Gathered(room ?? this.#ring?.counters.held ?? 0);
     this.#waiting = waiting;
     this.#ring?.resume();
     this.#waiting = undefined;
     const bytes = waiting.bytes();
     if (bytes.length === 0) return;
-    controller.enqueue(bytes);
+    if (room === undefined) controller.enqueue(bytes);
+    else controller.byobRequest?.respond(bytes.length);
     this.#demand?.resolve();
     this.#demand = undefined;
   }
@@ -118,15 +119,18 @@ export class EndpointSource {
     if (demand === undefined || controller === undefined) return false;
     const rest = data.subarray(this.#takenBytes);
     if (this.#waiting !== undefined) {
-      if (!this.#waiting.add(rest)) return false;
-      this.#takenBytes = 0;
-      return true;
+      return this.#wasTaken(this.#waiting.add(rest), rest);
     }
     this.#demand = undefined;
-    const taken = give(rest, controller);
-    const isAll = taken === rest.length;
-    this.#takenBytes = isAll ? 0 : this.#takenBytes + taken;
+    const isAll = this.#wasTaken(give(rest, controller), rest);
     demand.resolve();
+    return isAll;
+  }
+
+  /** So much of what was left of the first report; gives whether that was all. */
+  #wasTaken(takenBytes: number, rest: Uint8Array): boolean {
+    const isAll = takenBytes === rest.length;
+    this.#takenBytes = isAll ? 0 : this.#takenBytes + takenBytes;
     return isAll;
   }
 
@@ -140,26 +144,27 @@ export class EndpointSource {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    // What is being gathered comes first; the next pull tells the end.
-    const isGathering = this.#waiting !== undefined;
-    if (this.#demand !== undefined && !isGathering) this.#tellEnd();
   }
 
-  #tellEnd(): void {
-    const demand = this.#demand;
-    this.#demand = undefined;
-    const failure = this.#failure;
-    if (failure !== undefined) return demand?.reject(this.#error(failure));
-    this.#controller?.close();
-    // A reader that waits with its own buffer is told of the end by an answer.
-    this.#controller?.byobRequest?.respond(0);
-    demand?.resolve();
-  }
-
+  /** The endpoint is free for another reader, so the end may be told. */
   #release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#options.onOver();
+    // What is being gathered comes first; the next pull tells the end.
+    if (this.#waiting === undefined) this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    const demand = this.#demand;
+    if (demand === undefined) return;
+    this.#demand = undefined;
+    const failure = this.#failure;
+    if (failure !== undefined) return demand.reject(this.#error(failure));
+    this.#controller?.close();
+    // A reader that waits with its own buffer is told of the end by an answer.
+    this.#controller?.byobRequest?.respond(0);
+    demand.resolve();
   }
 
   #error(outcome: TransferOutcome): unknown {
@@ -170,29 +175,40 @@ export class EndpointSource {
   }
 }
 
-/** Reports one behind the other, copied once: room is made for as many as the first one. */
+/** Reports one behind the other, copied once: into a reader's buffer, or into an array with room for as many as the first one. */
 class Gathered {
   readonly #count: number;
-  #all: Uint8Array<ArrayBuffer> | undefined;
+  #all: Uint8Array | undefined;
   #usedBytes = 0;
 
-  /** For so many reports. */
-  constructor(count: number) {
-    this.#count = Math.max(count, 1);
+  /** Into that, or for so many. */
+  constructor(room: Uint8Array | number) {
+    this.#count = typeof room === "number" ? Math.max(room, 1) : 0;
+    this.#all = typeof room === "number" ? undefined : room;
   }
 
-  /** `false` when there is no room; there is for the first. */
-  add(bytes: Uint8Array): boolean {
+  /** Gives how many bytes there was room for. */
+  add(bytes: Uint8Array): number {
     this.#all ??= new Uint8Array(bytes.length * this.#count);
-    if (this.#usedBytes + bytes.length > this.#all.length) return false;
-    this.#all.set(bytes, this.#usedBytes);
-    this.#usedBytes += bytes.length;
-    return true;
+    const part = bytes.subarray(0, this.#all.length - this.#usedBytes);
+    this.#all.set(part, this.#usedBytes);
+    this.#usedBytes += part.length;
+    return part.length;
   }
 
-  bytes(): Uint8Array<ArrayBuffer> {
+  bytes(): Uint8Array {
     return this.#all?.subarray(0, this.#usedBytes) ?? new Uint8Array();
   }
+}
+
+/** The buffer of a reader that waits with its own. */
+function roomOf(
+  controller: ReadableByteStreamController,
+): Uint8Array | undefined {
+  const view = controller.byobRequest?.view;
+  return view === null || view === undefined
+    ? undefined
+    : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 /** Gives bytes that are lent: into the reader's buffer, or as an array of its own. Gives how many. */
@@ -200,15 +216,13 @@ function give(
   bytes: Uint8Array,
   controller: ReadableByteStreamController,
 ): number {
-  const request = controller.byobRequest;
-  const view = request?.view;
-  if (request === null || view === null || view === undefined) {
+  const room = roomOf(controller);
+  if (room === undefined) {
     controller.enqueue(bytes.slice());
     return bytes.length;
   }
-  const room = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   const part = bytes.subarray(0, room.length);
   room.set(part);
-  request.respond(part.length);
+  controller.byobRequest?.respond(part.length);
   return part.length;
 }
