@@ -24,8 +24,10 @@ import { PollSet } from "./poll_set.ts";
 const NAP_MS_MAX = 0.2;
 /** A nap inside libusb's own event handling: it rounds up to milliseconds, so no less can be had. */
 const LIBUSB_NAP_US = 1_000;
-/** Timers, sockets and other tasks of the program get their turn at least this often while we stay. */
+/** Timers, sockets and other tasks of the program get their turn at least this often while we nap. */
 const STAY_MS_MAX = 1;
+/** And while each look finds something: a turn then costs as much as a hundred transfers, for what it does to the caches. */
+const BUSY_MS_MAX = 2;
 /** Consumers resubmit a few promises after they were told; waiting before that would wait for nothing. */
 const SETTLE_TICKS = 8;
 /** libusb reaps no more transfers of a device at a time: 26 in all versions up to 1.0.30. */
@@ -191,14 +193,15 @@ export class EventPump {
       const isMoreLikely = this.#lookOften(isNapping);
       const nowMs = this.foundAtMs;
       isNapping = false;
-      if (this.#isTurnDue(nowMs)) {
+      if (this.#isTurnDue(nowMs, isMoreLikely ? BUSY_MS_MAX : STAY_MS_MAX)) {
         await this.#takeTurn();
         // Looking first would ask the kernel twice.
         isNapping = this.#mayNap(this.#nowMs());
       } else if (isMoreLikely) await null;
       else if (this.#mayNap(nowMs)) {
         for (let tick = 0; tick < SETTLE_TICKS; tick++) await null;
-        isNapping = this.#active.length > 0 && !this.#isTurnDue(this.#nowMs());
+        isNapping = this.#active.length > 0 &&
+          !this.#isTurnDue(this.#nowMs(), STAY_MS_MAX);
       } else await this.#waitParked();
     }
     this.#isRunning = false;
@@ -221,7 +224,7 @@ export class EventPump {
       // Some are still pending, so the device takes its time: looking again at once finds nothing.
       if (found < this.#pending && found < REAPED_PER_LOOK) return false;
       if (this.#left < this.#pending) return true;
-      if (this.#isTurnDue(this.foundAtMs)) return true;
+      if (this.#isTurnDue(this.foundAtMs, BUSY_MS_MAX)) return true;
     }
     return true;
   }
@@ -261,9 +264,9 @@ export class EventPump {
     return found;
   }
 
-  #isTurnDue(nowMs: number): boolean {
+  #isTurnDue(nowMs: number, stayMs: number): boolean {
     return this.#stayingSinceMs !== undefined &&
-      nowMs - this.#stayingSinceMs >= STAY_MS_MAX;
+      nowMs - this.#stayingSinceMs >= stayMs;
   }
 
   /** Resolves when the event loop has had a turn. One is asked for at a time. */

@@ -147,7 +147,8 @@ export function productLines(
     "readable": figures.streams.readable,
     "writable": figures.streams.writable,
     "input of a SuperSpeed bus": figures.streams.busInput,
-    "the same to a file": figures.streams.busToFile,
+    "the same piped to a file": figures.streams.busToFile,
+    "and through one buffer": figures.streams.busToFileByob,
   })
     .map(([name, rate]) => `${name} ${rate.toFixed(0)}`).join(", ");
   return [

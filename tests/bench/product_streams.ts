@@ -21,6 +21,8 @@ export interface StreamFigures {
   readonly busInput: number;
   /** The same bus, a `ReadableStream` piped to a file. */
   readonly busToFile: number;
+  /** The same, read into one buffer of the reader's and written from there. */
+  readonly busToFileByob: number;
 }
 
 const BULK_IN = endpointAddress(0x82);
@@ -110,7 +112,7 @@ export async function measureStreams(
 async function measurePipe(
   port: DevicePort,
   of: { readonly effort: number; readonly file: string },
-): Promise<Pick<StreamFigures, "busInput" | "busToFile">> {
+): Promise<Pick<StreamFigures, "busInput" | "busToFile" | "busToFileByob">> {
   await setModel(port, ...BUS);
   const device = new Device(port);
   const wanted = Math.round(BUS_TRANSFERS * of.effort);
@@ -119,13 +121,37 @@ async function measurePipe(
     transfersInFlight: BUS_IN_FLIGHT,
     transferLengthBytes: BUS_BYTES,
   };
+  const open = (): ReadableStream<Uint8Array<ArrayBuffer>> =>
+    device.endpoint(0x82).openReadable({ ...options, signal: stop() });
   return {
     busInput: await rate(bytes, () => readInput(port, options, wanted)),
-    busToFile: await rateToFile(
-      () => device.endpoint(0x82).openReadable({ ...options, signal: stop() }),
-      of.file,
-    ),
+    busToFile: await rateToFile(open, {
+      path: of.file,
+      through: (stream, file) =>
+        stream.pipeTo(file.writable, { preventClose: true }),
+    }),
+    busToFileByob: await rateToFile(open, {
+      path: of.file,
+      through: writeReused,
+    }),
   };
+}
+
+/** All that waited, step by step, through one buffer. */
+async function writeReused(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  file: Deno.FsFile,
+): Promise<void> {
+  const reader = stream.getReader({ mode: "byob" });
+  let buffer = new Uint8Array(BUS_IN_FLIGHT * BUS_BYTES);
+  for (;;) {
+    const { value, done } = await reader.read(buffer);
+    if (done) return;
+    for (let at = 0; at < value.length;) {
+      at += await file.write(value.subarray(at));
+    }
+    buffer = new Uint8Array(value.buffer);
+  }
 }
 
 /** Ends a stream after a while. */
@@ -133,16 +159,22 @@ function stop(): AbortSignal {
   return AbortSignal.timeout(PIPE_MS);
 }
 
-/** As programs do it; the second time counts. */
+/** The second time counts. */
 async function rateToFile(
-  open: () => ReadableStream<Uint8Array>,
-  path: string,
+  open: () => ReadableStream<Uint8Array<ArrayBuffer>>,
+  to: {
+    readonly path: string;
+    readonly through: (
+      stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+      file: Deno.FsFile,
+    ) => Promise<void>;
+  },
 ): Promise<number> {
   let rate = 0;
   for (let n = 0; n < 2; n++) {
-    const file = await Deno.open(path, { write: true, truncate: true });
+    const file = await Deno.open(to.path, { write: true, truncate: true });
     const startMs = performance.now();
-    await open().pipeTo(file.writable, { preventClose: true });
+    await to.through(open(), file);
     const tookMs = performance.now() - startMs;
     rate = (await file.stat()).size / tookMs / 1000;
     file.close();

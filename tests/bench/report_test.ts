@@ -94,6 +94,7 @@ Deno.test("Product's promises are judged by their own limits", () => {
       writable: 1,
       busInput: 400,
       busToFile: 360,
+      busToFileByob: 390,
     },
   };
   const judged = productVerdicts(figures, 120_000);
