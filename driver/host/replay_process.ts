@@ -5,13 +5,13 @@
  * @module
  */
 
-import { DRIVER_HEAP_MEBIBYTES } from "../limits.ts";
 import type { Clock, Timer } from "../loop/clock.ts";
 import type { JournalEvent } from "../loop/journal.ts";
 import { decodeEvent } from "../loop/recording.ts";
 import { type ClientProcess, spawnClient } from "./client_process.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { configFlags, nearestConfig } from "./module_config.ts";
+import { heapFlag } from "./sandbox_policy_command.ts";
 import { readTail } from "./stream_tail.ts";
 import {
   anObject,
@@ -165,7 +165,7 @@ async function commandFor(moduleUrl: string): Promise<string[]> {
   return [
     Deno.execPath(),
     ...["run", "--quiet", "--no-prompt"],
-    `--v8-flags=--max-old-space-size=${DRIVER_HEAP_MEBIBYTES}`,
+    heapFlag(),
     ...configFlags(await nearestConfig(moduleUrl)),
     `data:application/javascript,${encodeURIComponent(source)}`,
   ];

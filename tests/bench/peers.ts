@@ -1,6 +1,7 @@
 /** Who is measured: how each is prepared, started, and how much it is given to do. */
 
 import { BundleError } from "../../driver/host/bundle.ts";
+import { heapFlag } from "../../driver/host/sandbox_policy_command.ts";
 import { type Case, isForMapped, isPromised } from "./cases.ts";
 
 /** A peer as a command; `undefined` from `prepare` means it cannot be had here. */
@@ -113,6 +114,7 @@ export function scopedDeno(
     "--quiet",
     "--no-prompt",
     "--no-check",
+    heapFlag(),
     `--allow-ffi=${library}`,
     `--allow-read=${[NODE, ...files].join(",")}`,
     `--allow-write=${[NODE, ...files].join(",")}`,

@@ -247,7 +247,8 @@ Deno.test("The driver has one permission and an environment made from nothing", 
   assertEquals(flags, [`--allow-ffi=${METER.libraryPath}`]);
   const v8 = (words: readonly string[]): string[] =>
     words.filter((word) => word.startsWith("--v8-flags="));
-  const bound = "--v8-flags=--max-old-space-size=256";
+  const bound =
+    "--v8-flags=--max-old-space-size=256,--no-allocation-site-pretenuring";
   assertEquals(v8(line), [`${bound},--no-short-builtin-calls`]);
   const tight = driverCommandLine({ ...policy, profile: "jitless" }, {
     denoPath: "/deno",
