@@ -114,6 +114,8 @@ function makeToolbox(): Toolbox {
     }],
     virtualDevices: DEVICES,
     driverProcessUrl: new URL("./ffi/driver_process.ts", import.meta.url).href,
+    confinedProcessUrl:
+      new URL("./ffi/confined_process.ts", import.meta.url).href,
     safeStateUrl: new URL("./ffi/safe_state_process.ts", import.meta.url).href,
     watchUrl: new URL("./ffi/watch_process.ts", import.meta.url).href,
     libraryCandidates: libraryCandidates(Deno.build),

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { assert } from "../assert.ts";
 import type { Json } from "../driver.ts";
 import { UsbError } from "../errors.ts";
 import { Chance } from "../loop/chance.ts";
@@ -27,7 +28,7 @@ import {
 import { DRIVER_EXIT } from "./exit_class.ts";
 import { refusalReason, SESSION_REASONS } from "./exit_reasons.ts";
 import { FrameSender } from "./frame_sender.ts";
-import { type JournalTeller, journalTeller } from "./journal_teller.ts";
+import { type JournalTeller, outlineTeller } from "./journal_teller.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { newRunId } from "./log_run.ts";
 import { Log, type LoggedLine } from "./log.ts";
@@ -83,7 +84,10 @@ class DriverMain {
       ...(config.logLevel === undefined ? {} : { level: config.logLevel }),
       onLine: (line) => this.#tell(line),
     });
-    this.#teller = journalTeller(config.journal ?? "outline", driver, {
+    const { fullTeller } = options;
+    const isFull = config.journal === "full";
+    assert(!isFull || fullTeller !== undefined, "A full journal can be told");
+    this.#teller = (isFull && fullTeller || outlineTeller)(driver, {
       clock,
       send: (frame) => this.#sender.sendNow(frame),
     });

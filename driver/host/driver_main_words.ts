@@ -9,6 +9,7 @@ import type { Clock } from "../loop/clock.ts";
 import type { DeviceInfo, DevicePort, UsbPort } from "../port.ts";
 import type { DriverConfig } from "./driver_config.ts";
 import type { WriteBytes, WriteNow } from "./frame_sender.ts";
+import type { MakeTeller } from "./journal_teller.ts";
 import type { LogSink } from "./log.ts";
 import type { SandboxSummary } from "./wire.ts";
 
@@ -42,6 +43,8 @@ export interface DriverMainOptions {
   readonly open: () => Promise<OpenedDevice>;
   /** Calls back when the event loop had a turn. */
   readonly turn: (fire: () => void) => void;
+  /** For a configuration that asks for a full journal. */
+  readonly fullTeller?: MakeTeller;
   /** READY is out. */
   readonly onReady?: () => void;
 }

@@ -7,9 +7,9 @@
  * an outline (names, sizes, times) a frame is sent at most each
  * OUTLINE_WAIT_MS for what comes all the time, and at once for what did not come
  * lately: a command, a report of another size. What may be missing at a death is
- * the routine of the last OUTLINE_WAIT_MS. A full journal, with all bytes, is
- * sent with each thing that comes to the driver: nothing is missing but what the
- * driver did since.
+ * the routine of the last OUTLINE_WAIT_MS. What tells a full journal stands
+ * apart, `full_journal_teller.ts`: few processes keep one, and each would have
+ * to read it.
  *
  * @module
  */
@@ -22,8 +22,6 @@ import type {
   JournalKind,
   JournalOptions,
 } from "../loop/journal.ts";
-import { recordedDriver } from "../loop/recorded_driver.ts";
-import { INPUT_KINDS, Recorder } from "../loop/recorder.ts";
 import { encodeEvent } from "../loop/recording.ts";
 import type { JournalFrame } from "./wire.ts";
 
@@ -38,9 +36,6 @@ const OUTLINE_EVENTS_MAX = 32;
 const ROUTINES = 8;
 /** Unusual arrivals told at once, a start's for instance; then one more each OUTLINE_WAIT_MS. */
 const UNUSUAL_MAX = 32;
-/** Characters of a full journal that wait for the next thing to come to the driver. */
-const FULL_CHARACTERS_MAX = 32 * 1024;
-
 /** What comes to a driver, or changes it: told before the driver goes on. */
 const ARRIVALS: ReadonlySet<JournalKind> = new Set<JournalKind>([
   "state",
@@ -49,15 +44,6 @@ const ARRIVALS: ReadonlySet<JournalKind> = new Set<JournalKind>([
   "timer",
   "command",
   "done",
-]);
-
-/** What a full journal takes from the loop's: what is no driver's doing. */
-const CONTEXT: ReadonlySet<JournalKind> = new Set<JournalKind>([
-  "state",
-  "control",
-  "job",
-  "paused",
-  "input",
 ]);
 
 /** Sends frames with events; `false` when there was no room. */
@@ -76,15 +62,14 @@ export interface JournalTeller {
 }
 
 /** Makes what tells a driver's journal. */
-export function journalTeller(
-  content: JournalContent,
+export type MakeTeller = (
   driver: AnyDriver,
   parts: { readonly clock: Clock; readonly send: SendJournal },
-): JournalTeller {
-  return content === "full"
-    ? new FullTeller(driver, parts.clock, parts.send)
-    : new OutlineTeller(driver, parts.send);
-}
+) => JournalTeller;
+
+/** Tells names, sizes and times. */
+export const outlineTeller: MakeTeller = (driver, { send }) =>
+  new OutlineTeller(driver, send);
 
 /** Names, sizes and times. */
 class OutlineTeller implements JournalTeller {
@@ -140,59 +125,3 @@ class OutlineTeller implements JournalTeller {
     return false;
   }
 }
-
-/** Everything. */
-class FullTeller implements JournalTeller {
-  readonly driver: AnyDriver;
-  readonly options: JournalOptions;
-  journal: Journal | undefined;
-  readonly #send: SendJournal;
-  readonly #recorder: Recorder;
-  #lines: string[] = [];
-  #characters = 0;
-
-  constructor(driver: AnyDriver, clock: Clock, send: SendJournal) {
-    this.#send = send;
-    this.#recorder = new Recorder({
-      nowMs: () => clock.nowMs(),
-      tell: (event) => this.#tell(event),
-    });
-    this.driver = recordedDriver(driver, this.#recorder);
-    this.options = { recorded: (event) => this.#recorded(event) };
-  }
-
-  flush(): void {
-    if (this.#lines.length === 0) return;
-    const lines = this.#lines.join("\n");
-    this.#lines = [];
-    this.#characters = 0;
-    this.#send({ type: "journal", lines });
-  }
-
-  #recorded({ kind, name, epoch, sizeBytes }: JournalEvent): void {
-    if (!CONTEXT.has(kind)) return;
-    this.#recorder.epoch = epoch;
-    if (kind === "state") this.#recorder.state = name;
-    this.#recorder.note(kind, name, { sizeBytes });
-  }
-
-  #tell(event: JournalEvent): void {
-    const line = encodeEvent(event);
-    this.#lines.push(line);
-    this.#characters += line.length;
-    const isDue = INPUT_KINDS.has(event.kind) &&
-      !ANSWERED_AT_ONCE.has(event.kind);
-    if (
-      isDue || event.kind === "state" || event.kind === "failure" ||
-      this.#characters > FULL_CHARACTERS_MAX
-    ) {
-      this.flush();
-    }
-  }
-}
-
-/** Asked for in the middle of a step, and any number of times. */
-const ANSWERED_AT_ONCE: ReadonlySet<JournalKind> = new Set<JournalKind>([
-  "now",
-  "chance",
-]);

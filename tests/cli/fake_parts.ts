@@ -75,6 +75,7 @@ export function fakeToolbox(parts: {
     drivers: [{ driver: METER_DRIVER, moduleUrl: "file:///usbtmc.ts" }],
     virtualDevices: [{ name: "multimeter", description: "A multimeter" }],
     driverProcessUrl: "file:///driver_process.ts",
+    confinedProcessUrl: "file:///confined_process.ts",
     safeStateUrl: "file:///safe_state_process.ts",
     watchUrl: "file:///watch_process.ts",
     libraryCandidates: ["/usr/lib/libusb.so"],

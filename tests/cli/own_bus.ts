@@ -27,6 +27,7 @@ export function toolboxOn(
   return fakeToolbox({
     tools: {
       driverProcessUrl: new URL("../../ffi/driver_process.ts", BASE).href,
+      confinedProcessUrl: new URL("../../ffi/confined_process.ts", BASE).href,
       safeStateUrl: new URL("../../ffi/safe_state_process.ts", BASE).href,
       launcherUrl: new URL("../../ffi/linux/launcher_main.ts", BASE).href,
       findLibrary: () => library,

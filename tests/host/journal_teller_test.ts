@@ -1,5 +1,5 @@
 import { defineDriver } from "../../driver/driver.ts";
-import { journalTeller } from "../../driver/host/journal_teller.ts";
+import { outlineTeller } from "../../driver/host/journal_teller.ts";
 import { VirtualClock } from "../../driver/loop/clock.ts";
 import { Journal } from "../../driver/loop/journal.ts";
 import { decodeEvent } from "../../driver/loop/recording.ts";
@@ -18,7 +18,7 @@ class Bench {
   readonly clock = new VirtualClock();
   readonly frames: string[][] = [];
   readonly journal: Journal;
-  readonly teller = journalTeller("outline", DRIVER, {
+  readonly teller = outlineTeller(DRIVER, {
     clock: this.clock,
     send: ({ lines }) => this.frames.push(lines.split("\n")) > 0,
   });

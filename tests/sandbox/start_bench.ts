@@ -42,7 +42,7 @@ function median(values: readonly number[]): number {
 async function startRatio(bus: LoopbackBus, script: string): Promise<number> {
   const { path: driver } = await bundleDriver({
     driverUrl: new URL("./start_driver.ts", import.meta.url).href,
-    processUrl: new URL("../../ffi/driver_process.ts", import.meta.url).href,
+    processUrl: new URL("../../ffi/confined_process.ts", import.meta.url).href,
   }, { cacheFolder: cacheFolder() });
   const nothing: number[] = [];
   const plain: number[] = [];

@@ -28,6 +28,7 @@ import {
   busEnvironment,
   directWay,
   type DriverCommandLine,
+  type ProcessNeeds,
   sandboxedWay,
   type Way,
 } from "./run_ways.ts";
@@ -62,6 +63,8 @@ export interface StartOptions {
   readonly logLevel?: DriverConfig["logLevel"];
   /** Default `outline`. */
   readonly journal?: DriverConfig["journal"];
+  /** Whether a process may wait beside the driver. Default: none. */
+  readonly hasStandby?: boolean;
   /** Default: the machine's. */
   readonly clock?: Clock;
   /** Id of this boot of the system; default: as we may read it. */
@@ -89,7 +92,11 @@ export async function startRun(
     : await openPort(plan, toolbox);
   const { bus, port } = source;
   try {
-    const way = await chooseWay(plan, toolbox, source);
+    const way = await chooseWay(plan, toolbox, {
+      source,
+      hasStandby: options.hasStandby === true,
+      hasFullJournal: options.journal === "full",
+    });
     const isDirect = way.kind === "direct";
     const { standby } = way;
     const begin = async (lineOn: LineOn): Promise<ClientProcess> => {
@@ -212,11 +219,12 @@ async function beginOn(
 async function chooseWay(
   plan: RunPlan,
   toolbox: Toolbox,
-  source: Source,
+  { source, ...needs }: ProcessNeeds & { readonly source: Source },
 ): Promise<Way> {
   if (source.isDirect) return directWay(plan, toolbox);
   try {
-    return await sandboxedWay({ ...plan, profile: source.profile }, toolbox);
+    const own = { ...plan, profile: source.profile };
+    return await sandboxedWay(own, toolbox, needs);
   } catch (error) {
     const isBundle = error instanceof CliError && source.bus !== undefined &&
       error.code === EXIT.permission;

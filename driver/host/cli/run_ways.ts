@@ -120,8 +120,9 @@ export function directWay(plan: RunPlan, toolbox: Toolbox): Way {
 export async function sandboxedWay(
   plan: RunPlan,
   toolbox: Toolbox,
+  needs: ProcessNeeds = {},
 ): Promise<Way> {
-  const bundles = await makeBundles(plan, toolbox);
+  const bundles = await makeBundles(plan, toolbox, needs);
   const { driverPath, safeStatePath } = bundles;
   const libcPath = findLibc(
     Deno.build.arch,
@@ -148,7 +149,7 @@ export async function sandboxedWay(
       return lineOf(policy);
     },
     // One that waits has closed its doors already, and could find no device.
-    ...(isVirtual ? {} : {
+    ...(isVirtual || needs.hasStandby !== true ? {} : {
       standby: (config, device) => {
         const on = { config: { ...config, isStandby: true }, device };
         return lineOf({
@@ -231,7 +232,17 @@ interface Bundles {
   readonly launcherPath: string;
 }
 
-async function makeBundles(plan: RunPlan, toolbox: Toolbox): Promise<Bundles> {
+/** What a driver's process must be able to do, for which it has more to read at its start. */
+export interface ProcessNeeds {
+  readonly hasStandby?: boolean;
+  readonly hasFullJournal?: boolean;
+}
+
+async function makeBundles(
+  plan: RunPlan,
+  toolbox: Toolbox,
+  needs: ProcessNeeds,
+): Promise<Bundles> {
   const { bundles } = toolbox;
   const ready = bundles?.driverPaths[plan.driver.manifest.name];
   if (bundles !== undefined && ready !== undefined) {
@@ -244,7 +255,9 @@ async function makeBundles(plan: RunPlan, toolbox: Toolbox): Promise<Bundles> {
     const [driver, safeState, launcher] = await Promise.all([
       bundleDriver({
         driverUrl: plan.driver.moduleUrl,
-        processUrl: toolbox.driverProcessUrl,
+        processUrl: needs.hasStandby === true || needs.hasFullJournal === true
+          ? toolbox.driverProcessUrl
+          : toolbox.confinedProcessUrl,
       }, options),
       hasSafeState ? bundleModule(toolbox.safeStateUrl, options) : undefined,
       bundleModule(toolbox.launcherUrl, options),

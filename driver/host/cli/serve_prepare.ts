@@ -76,6 +76,7 @@ export async function prepareEntry(
       clock: io.clock,
       ...(logLevel === undefined ? {} : { logLevel }),
       ...(entry.recordsPayloads ? { journal: "full" as const } : {}),
+      hasStandby: entry.hasStandby,
     },
   );
   if (started.warning !== undefined) {

@@ -93,6 +93,8 @@ export interface Toolbox {
   readonly virtualDevices: readonly VirtualDeviceKind[];
   /** URL of the module that exports `serveDriver`, the body of a driver process. */
   readonly driverProcessUrl: string;
+  /** The same for a driver that is only confined: no standby, no full journal. */
+  readonly confinedProcessUrl: string;
   /** URL of the main module of the process that makes a device safe. */
   readonly safeStateUrl: string;
   /** URL of the main module of the process that watches the bus. */

@@ -19,6 +19,7 @@ const toolbox: Toolbox = {
   drivers: [{ driver: usbtmc, moduleUrl: "file:///usbtmc" }],
   virtualDevices: [],
   driverProcessUrl: "file:///none",
+  confinedProcessUrl: "file:///none",
   safeStateUrl: "file:///none",
   watchUrl: "file:///none",
   libraryCandidates: libraryCandidates(Deno.build),
