@@ -24,7 +24,7 @@ export interface Summary {
 export interface Verdict {
   readonly target: Target;
   readonly ratio: number;
-  /** The same of the native calls alone, on this machine. Of throughput only: the floor never rests. */
+  /** The same of the native calls alone, on this machine. */
   readonly floor?: number;
   readonly isMet: boolean;
 }
@@ -119,7 +119,7 @@ export function verdicts(rows: readonly Row[]): Verdict[] {
     const isMet = value >= (target.atLeast ?? -Infinity) &&
       value <= (target.atMost ?? Infinity);
     const floor = target.peer.startsWith("driverspace") &&
-        target.figure === "throughput" && target.against === "C"
+        target.against === "C"
       ? ratio(rows, { ...target, peer: FLOOR, caseName: target.case })
       : NaN;
     return {

@@ -4,7 +4,8 @@ import { svg } from "./plots.ts";
 import { productVerdicts } from "./product_run.ts";
 import { partsOf, profileTable } from "./profile.ts";
 import type { ProductFigures } from "./product.ts";
-import { median, ratio, verdicts } from "./report.ts";
+import { standingLines, standings } from "./ahead.ts";
+import { median, ratio, summaries, verdicts } from "./report.ts";
 import { roundsIn, type Row } from "./rounds.ts";
 
 const CASE = "bulk in 64 B depth 32";
@@ -63,6 +64,31 @@ Deno.test("Rounds that were made are counted, not those that were asked for", ()
 
 Deno.test("Target that nobody measured is not met", () => {
   assert(verdicts([]).every((verdict) => !verdict.isMet));
+});
+
+Deno.test("Standing names the points at which a binding is ahead of us", () => {
+  const ahead = {
+    ...row("python-libusb1", 0, 150),
+    caseName: "bulk out 64 B depth 4",
+  };
+  const all = summaries([
+    row("C", 0, 100),
+    row("driverspace", 0, 125),
+    row("python-libusb1", 0, 500),
+    ...[row("C", 0, 100), row("driverspace", 0, 200), ahead]
+      .map((one) => ({ ...one, caseName: ahead.caseName })),
+  ]);
+  const [standing, ...others] = standings(all);
+  assertEquals(others, [], "The others were not measured");
+  assert(standing !== undefined);
+  assertEquals(standing.points, 2);
+  assertEquals(standing.behind.map(({ caseName }) => caseName), [
+    ahead.caseName,
+  ]);
+  const line = standingLines([standing]);
+  assert(line.startsWith("NOT MET ahead of python-libusb1 at 1 of 2"), line);
+  const even = { ...standing, behind: [] };
+  assert(standingLines([even]).startsWith("met "));
 });
 
 Deno.test("Median of nothing is not a number", () => {
