@@ -74,9 +74,10 @@ import type { ReadableOptions } from "./endpoint_input.ts";
   }
 
   /**
-   * Its bytes as a stream, for readers with buffers of their own (BYOB) as well.
-   * Boundaries of transfers are not kept; where they matter, use `reports`. After
-   * an error or a cancel the next one is a new stream.
+   * Its bytes as a stream, for readers with buffers of their own (BYOB) as well:
+   * such a buffer is filled with all that waited, so that a large one makes few
+   * steps. Boundaries of transfers are not kept; where they matter, use `reports`.
+   * After an error or a cancel the next one is a new stream.
    *
    * @throws {TypeError} When it is an OUT endpoint.
    */
