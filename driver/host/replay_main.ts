@@ -14,6 +14,8 @@ import { encodeEvent } from "../loop/recording.ts";
 import { replay, type ReplayStep } from "../replay/replay.ts";
 import { judge } from "../replay/verdict.ts";
 
+/** Turns until the runtime has told of a promise that was rejected in the last step. */
+const REJECTION_TURNS = 3;
 /** What a driver must not ask the machine for: it is in no journal. */
 const UNDECLARED = "the driver uses what is in no journal: ";
 
@@ -41,6 +43,8 @@ export async function serveReplay(driver: AnyDriver): Promise<never> {
     turn,
     onStep: (step) => tell(stepData(step)),
   });
+  // The runtime tells of them between turns: on a busy machine after the next one.
+  for (let n = 0; n < REJECTION_TURNS; n++) await turn();
   const { class: exitClass, message } = bundle.end;
   const verdict = judge(result, { exitClass, message }, rejections);
   const machine = [...used].join(", ");
