@@ -107,7 +107,7 @@ export async function bundleSource(
     const code = await quickToStart(bundled, work);
     const hash = await sha256(code);
     const path = `${cacheFolder}/${hash}.js`;
-    await writeWhole(path, code, work);
+    await keepBundle(path, { code, hash, work });
     const record: Record = { version: RECORD_VERSION, hash, inputs };
     await writeWhole(
       recordPath,
@@ -265,6 +265,31 @@ function checkStandsAlone(code: Uint8Array): void {
 }
 
 /** Whole or not at all, whoever else is writing the same. */
+/**
+ * Keeps a bundle under its hash. One that is there stays: another process may be
+ * starting a driver whose sandbox lets it read this very file, and no other that
+ * takes its name.
+ */
+async function keepBundle(
+  path: string,
+  of: {
+    readonly code: Uint8Array<ArrayBuffer>;
+    readonly hash: string;
+    readonly work: string;
+  },
+): Promise<void> {
+  const isThere = (): Promise<boolean> =>
+    Deno.readFile(path).then(sha256).then((hash) => hash === of.hash)
+      .catch(() => false);
+  if (await isThere()) return;
+  // A name of its own: it stays a name of the kept file until the work is removed.
+  const draft = `${of.work}/kept.js`;
+  await Deno.writeFile(draft, of.code, { mode: 0o644 });
+  // Unlike a rename, a link does not replace what was made meanwhile.
+  const isKept = await Deno.link(draft, path).then(() => true, () => false);
+  if (!isKept && !await isThere()) await Deno.rename(draft, path);
+}
+
 async function writeWhole(
   path: string,
   bytes: Uint8Array,

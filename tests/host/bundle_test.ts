@@ -80,6 +80,25 @@ Deno.test("A bundle is made again only when something it holds has changed", asy
   });
 });
 
+Deno.test("A bundle that is made twice stays the same file: a sandbox may have let somebody read it", async () => {
+  await withModules({
+    "main.ts": "console.log('one');\n",
+  }, async (url, cacheFolder) => {
+    const make = (): ReturnType<typeof bundleModule> =>
+      bundleModule(url("main.ts"), { cacheFolder });
+    const first = await make();
+    const { ino } = await Deno.stat(first.path);
+    // As other processes find it that began before its record was written.
+    for (const { name } of [...Deno.readDirSync(cacheFolder)]) {
+      if (name.endsWith(".json")) Deno.removeSync(`${cacheFolder}/${name}`);
+    }
+    const others = await Promise.all([make(), make()]);
+    assertEquals(others.map(({ path }) => path), [first.path, first.path]);
+    assert(others.some(({ isNew }) => isNew));
+    assertEquals((await Deno.stat(first.path)).ino, ino);
+  });
+});
+
 Deno.test("Only the module that is bundled is the main one", async () => {
   await withModules({
     "main.ts":
