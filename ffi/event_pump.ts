@@ -24,16 +24,14 @@ import { PollSet } from "./poll_set.ts";
 const NAP_MS_MAX = 0.2;
 /** A nap inside libusb's own event handling: it rounds up to milliseconds, so no less can be had. */
 const LIBUSB_NAP_US = 1_000;
-/** Timers, sockets and other tasks of the program get their turn at least this often while we nap. */
+/** Timers, sockets and other tasks of the program get their turn at least this often while we stay. A turn costs as much as a hundred transfers, for what it does to the caches. */
 const STAY_MS_MAX = 1;
-/** And while each look finds something: a turn then costs as much as a hundred transfers, for what it does to the caches. */
-const BUSY_MS_MAX = 2;
 /** Consumers resubmit a few promises after they were told; waiting before that would wait for nothing. */
 const SETTLE_TICKS = 8;
 /** libusb reaps no more transfers of a device at a time: 26 in all versions up to 1.0.30. */
 const REAPED_PER_LOOK = 26;
-/** Looks in a row without even a microtask between them, while each finds all there was. */
-const BURST_LOOKS = 8;
+/** Looks in a row without even a microtask between them, while each finds all there was. More, and a handler's lane is full before the handler has begun. */
+const BURST_LOOKS = 4;
 /** Longest sleep of a park without timers of libusb's: it is a safety net, not a rhythm. */
 const PARK_MS_MAX = 60_000;
 /** Short parks in a row that woke for nothing; then a descriptor is stuck and we slow down. */
@@ -193,20 +191,24 @@ export class EventPump {
       const isMoreLikely = this.#lookOften(isNapping);
       const nowMs = this.foundAtMs;
       isNapping = false;
-      if (this.#isTurnDue(nowMs, isMoreLikely ? BUSY_MS_MAX : STAY_MS_MAX)) {
+      if (this.#isTurnDue(nowMs)) {
         await this.#takeTurn();
         // Looking first would ask the kernel twice.
-        isNapping = this.#mayNap(this.#nowMs());
+        isNapping = this.#mayNap(this.#nowMs()) && await this.#settled();
       } else if (isMoreLikely) await null;
-      else if (this.#mayNap(nowMs)) {
-        for (let tick = 0; tick < SETTLE_TICKS; tick++) await null;
-        isNapping = this.#active.length > 0 &&
-          !this.#isTurnDue(this.#nowMs(), STAY_MS_MAX);
-      } else await this.#waitParked();
+      else if (this.#mayNap(nowMs)) isNapping = await this.#settled();
+      else await this.#waitParked();
     }
     this.#isRunning = false;
     this.isAwake = false;
     this.#unparkIfIdle();
+  }
+
+  /** Gives whether there is something to nap for, when consumers had the time to submit anew. */
+  async #settled(): Promise<boolean> {
+    for (let tick = 0; tick < SETTLE_TICKS; tick++) await null;
+    return this.#active.length > 0 &&
+      !this.#isTurnDue(this.#nowMs());
   }
 
   /**
@@ -224,7 +226,7 @@ export class EventPump {
       // Some are still pending, so the device takes its time: looking again at once finds nothing.
       if (found < this.#pending && found < REAPED_PER_LOOK) return false;
       if (this.#left < this.#pending) return true;
-      if (this.#isTurnDue(this.foundAtMs, BUSY_MS_MAX)) return true;
+      if (this.#isTurnDue(this.foundAtMs)) return true;
     }
     return true;
   }
@@ -264,9 +266,9 @@ export class EventPump {
     return found;
   }
 
-  #isTurnDue(nowMs: number, stayMs: number): boolean {
+  #isTurnDue(nowMs: number): boolean {
     return this.#stayingSinceMs !== undefined &&
-      nowMs - this.#stayingSinceMs >= stayMs;
+      nowMs - this.#stayingSinceMs >= STAY_MS_MAX;
   }
 
   /** Resolves when the event loop has had a turn. One is asked for at a time. */

@@ -241,7 +241,7 @@ const LIMITS = `## The limit that remains, and why
   30 ns of a transfer in the floor and 45 ns in the product, by a sampling profile;
   C's own 290 ns are libusb's and the fake device's. After 26 transfers of 16 KiB
   the nearest cache holds nothing of ours any more, which adds as much again. A turn
-  of the event loop, one in 2 ms while all is busy, costs 5 to 30 µs and what it
+  of the event loop, one in a millisecond while all is busy, costs 5 to 30 µs and what it
   does to the caches.
 - **Other bindings.** Where one is ahead it resubmits inside its callback, which
   libusb calls: at small depths of a device that completes inside the submit it
