@@ -37,7 +37,7 @@ export class InFlightQueue {
   /** The pump has it on its list. */
   isActive = false;
 
-  /** `observer` is told of every submit. */
+  /** `observer` is told of the submits that it may not know of. */
   constructor(observer: QueueObserver) {
     this.#observer = observer;
   }
