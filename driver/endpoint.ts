@@ -6,7 +6,7 @@
  */
 
 import type { Device } from "./device.ts";
-import type { ReadableOptions } from "./endpoint_input.ts";
+import type { ReadableOptions, ReadingPlace } from "./endpoint_input.ts";
 import { type ReaderOptions, ReportReader } from "./endpoint_reader.ts";
 import { EndpointSource } from "./endpoint_source.ts";
 import { EndpointWriter, type WriterOptions } from "./endpoint_writer.ts";
@@ -55,7 +55,6 @@ export class Endpoint {
    *
    * ```ts ignore
    * import type { Device } from "./device.ts";
-import type { ReadableOptions } from "./endpoint_input.ts";
    *
    * async function logReports(device: Device): Promise<void> {
    *   for await (const report of device.endpoint(0x81).reports()) {
@@ -151,7 +150,7 @@ import type { ReadableOptions } from "./endpoint_input.ts";
   }
 
   #read(options: ReaderOptions): ReportReader {
-    const reader = new ReportReader(this.#device, this.address, {
+    const reader = new ReportReader(this.#place, {
       ...this.#prepared(options),
       onOver: () => this.#readerIsOver(reader),
     });
@@ -161,7 +160,7 @@ import type { ReadableOptions } from "./endpoint_input.ts";
   }
 
   #readBytes(options: ReadableOptions, onOver: () => void): EndpointSource {
-    const source = new EndpointSource(this.#device, this.address, {
+    const source = new EndpointSource(this.#place, {
       ...this.#prepared(options),
       onOver: () => {
         onOver();
@@ -171,6 +170,10 @@ import type { ReadableOptions } from "./endpoint_input.ts";
     this.#reader = source;
     source.start();
     return source;
+  }
+
+  get #place(): ReadingPlace {
+    return { device: this.#device, endpoint: this.address };
   }
 
   #readerIsOver(reader: ReportReader | EndpointSource): void {

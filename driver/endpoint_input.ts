@@ -1,14 +1,14 @@
 /**
- * What all readers of an endpoint share: how they read, checked, and the input
- * they read from.
+ * What all readers of an endpoint share: how they read, checked, and how a
+ * reading begins and ends.
  *
  * @module
  */
 
 import type { Device } from "./device.ts";
 import { MAX_TRANSFERS_IN_FLIGHT } from "./limits.ts";
-import type { InputOptions, InputRing } from "./port.ts";
-import type { EndpointAddress } from "./usb.ts";
+import type { InputOptions, InputRing, TransferOutcome } from "./port.ts";
+import { type EndpointAddress, hex } from "./usb.ts";
 
 /** Enough that the bus does not wait for us between two transfers. */
 const TRANSFERS_IN_FLIGHT_DEFAULT = 4;
@@ -23,42 +23,127 @@ export interface ReadableOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Who reads. */
-export interface InputReader extends Pick<InputOptions, "sink" | "onEnd"> {
-  /** The signal fired. */
-  readonly onAbort: () => void;
-  /** It does not begin. */
-  readonly end: () => void;
+/** What whoever made a reader wants to know besides. */
+export interface ReadingOptions extends ReadableOptions {
+  /** Called once, when nothing will be read any more: the endpoint is free. */
+  readonly onOver: () => void;
 }
 
-/**
- * Opens the input of a reader, and watches its signal; `undefined` when that
- * has fired already.
- *
- * @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError}
- */
-export function beginReading(
-  place: { readonly device: Device; readonly endpoint: EndpointAddress },
-  options: ReadableOptions,
-  { sink, onEnd, onAbort, end }: InputReader,
-): InputRing | undefined {
-  const { signal } = options;
-  if (signal?.aborted === true) {
-    end();
-    return undefined;
+/** Which endpoint of which device. */
+export interface ReadingPlace {
+  readonly device: Device;
+  readonly endpoint: EndpointAddress;
+}
+
+/** Who reads. */
+export interface InputReader extends Pick<InputOptions, "sink"> {
+  /** The signal fired. */
+  readonly onAbort: () => void;
+  /** The input ended by itself; what it ended with. The release comes after it. */
+  readonly onFailure: (outcome: TransferOutcome) => void;
+  /** The endpoint is free for another reader, so the end may be told. */
+  readonly onReleased: () => void;
+}
+
+/** One reading of an endpoint. It begins, is over, and releases the endpoint, once each and in this order. */
+export class EndpointReading {
+  readonly #place: ReadingPlace;
+  readonly #options: ReadingOptions;
+  readonly #reader: InputReader;
+  #ring: InputRing | undefined;
+  #isOver = false;
+  #isReleased = false;
+
+  /** Not begun. */
+  constructor(
+    place: ReadingPlace,
+    options: ReadingOptions,
+    reader: InputReader,
+  ) {
+    this.#place = place;
+    this.#options = options;
+    this.#reader = reader;
   }
-  try {
-    const ring = openInput(place, options, { sink, onEnd });
-    signal?.addEventListener("abort", onAbort, { once: true });
-    return ring;
-  } catch (error) {
-    end();
-    throw error;
+
+  /** Nothing more will come. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Nothing is in flight any more, either. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
+  /** Reports that were refused and wait. */
+  get held(): number {
+    return this.#ring?.counters.held ?? 0;
+  }
+
+  /** Opens the input and watches the signal; a reading whose signal has fired already is over. @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError} */
+  start(): void {
+    const { signal } = this.#options;
+    if (signal?.aborted === true) return this.end();
+    try {
+      this.#ring = openInput(this.#place, this.#options, {
+        sink: this.#reader.sink,
+        onEnd: (outcome) => this.#fail(outcome),
+      });
+    } catch (error) {
+      this.end();
+      throw error;
+    }
+    signal?.addEventListener("abort", this.#reader.onAbort, { once: true });
+  }
+
+  /** Has what was refused offered again. */
+  resume(): void {
+    this.#ring?.resume();
+  }
+
+  /** Stops it, and waits until nothing is in flight. */
+  async stop(): Promise<void> {
+    this.#over();
+    // Only then may another reader begin: what is in flight would be its reports.
+    await this.#ring?.stop();
+    this.#release();
+  }
+
+  /** Ends it: the input is gone. */
+  end(): void {
+    this.#over();
+    this.#release();
+  }
+
+  /** What is told of an input that ended by itself. */
+  error(outcome: TransferOutcome): unknown {
+    const { device, endpoint } = this.#place;
+    return device.transferError(outcome, `read from endpoint ${hex(endpoint)}`);
+  }
+
+  #fail(outcome: TransferOutcome): void {
+    if (this.#isOver) return;
+    this.#reader.onFailure(outcome);
+    this.end();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const { signal } = this.#options;
+    signal?.removeEventListener("abort", this.#reader.onAbort);
+  }
+
+  #release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#options.onOver();
+    this.#reader.onReleased();
   }
 }
 
 function openInput(
-  { device, endpoint }: Parameters<typeof beginReading>[0],
+  { device, endpoint }: ReadingPlace,
   { transfersInFlight, transferLengthBytes }: ReadableOptions,
   calls: Pick<InputOptions, "sink" | "onEnd">,
 ): InputRing {

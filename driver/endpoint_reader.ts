@@ -5,14 +5,14 @@
  * @module
  */
 
-import type { Device } from "./device.ts";
 import {
-  beginReading,
+  EndpointReading,
   type ReadableOptions,
+  type ReadingOptions,
+  type ReadingPlace,
   within,
 } from "./endpoint_input.ts";
-import type { InputRing, Report, TransferOutcome } from "./port.ts";
-import { type EndpointAddress, hex } from "./usb.ts";
+import type { Report, TransferOutcome } from "./port.ts";
 
 /** Reports read ahead; with bulk transfers of 16 KiB a megabyte. */
 const READ_AHEAD_DEFAULT = 64;
@@ -25,55 +25,36 @@ export interface ReaderOptions extends ReadableOptions {
   readonly readAhead?: number;
 }
 
-/** What the endpoint wants to know besides. */
-export interface ReportReaderOptions extends ReaderOptions {
-  /** Called once, when nothing will be read any more. */
-  readonly onOver: () => void;
-}
-
 type Result = IteratorResult<Report, undefined>;
 const DONE: Result = Object.freeze({ done: true, value: undefined });
 
 /** An iterator over the reports of one endpoint. */
 export class ReportReader implements AsyncIterator<Report, undefined> {
-  readonly #device: Device;
-  readonly #address: EndpointAddress;
-  readonly #options: ReportReaderOptions;
+  readonly #reading: EndpointReading;
   readonly #readAhead: number;
   readonly #queue: Report[] = [];
   readonly #waiting: PromiseWithResolvers<Result>[] = [];
-  readonly #onAbort = (): void => void this.return();
-  #ring: InputRing | undefined;
   #isPaused = false;
-  #isOver = false;
-  #isReleased = false;
   #failure: TransferOutcome | undefined;
 
   /** @throws {RangeError} When an option is out of bounds. */
-  constructor(
-    device: Device,
-    address: EndpointAddress,
-    options: ReportReaderOptions,
-  ) {
-    this.#device = device;
-    this.#address = address;
-    this.#options = options;
+  constructor(place: ReadingPlace, options: ReaderOptions & ReadingOptions) {
     this.#readAhead = within(
       options.readAhead ?? READ_AHEAD_DEFAULT,
       READ_AHEAD_MAX,
       "reports read ahead",
     );
+    this.#reading = new EndpointReading(place, options, {
+      sink: (report) => this.#take(report),
+      onAbort: () => void this.return(),
+      onFailure: (outcome) => this.#fail(outcome),
+      onReleased: () => this.#tellEnd(),
+    });
   }
 
   /** Begins to read. @throws {UsbError} As `DevicePort.openInput`. */
   start(): void {
-    const place = { device: this.#device, endpoint: this.#address };
-    this.#ring = beginReading(place, this.#options, {
-      sink: (report) => this.#take(report),
-      onEnd: (outcome) => this.#fail(outcome),
-      onAbort: this.#onAbort,
-      end: () => this.end(),
-    });
+    this.#reading.start();
   }
 
   /** The next report; `done` when the reading was ended. @throws {UsbError} What ended it. */
@@ -86,9 +67,9 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
     const failure = this.#failure;
     if (failure !== undefined) {
       this.#failure = undefined;
-      return Promise.reject(this.#error(failure));
+      return Promise.reject(this.#reading.error(failure));
     }
-    if (this.#isReleased) return Promise.resolve(DONE);
+    if (this.#reading.isReleased) return Promise.resolve(DONE);
     const waiting = Promise.withResolvers<Result>();
     this.#waiting.push(waiting);
     return waiting.promise;
@@ -98,21 +79,17 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
   async return(): Promise<Result> {
     this.#queue.length = 0;
     this.#failure = undefined;
-    this.#over();
-    // Only then may another reader begin: what is in flight would be its reports.
-    await this.#ring?.stop();
-    this.#release();
+    await this.#reading.stop();
     return DONE;
   }
 
   /** Nothing more will come; what was read ahead can still be had. */
   end(): void {
-    this.#over();
-    this.#release();
+    this.#reading.end();
   }
 
   #take(report: Report): boolean {
-    if (this.#isOver) return true;
+    if (this.#reading.isOver) return true;
     if (this.#queue.length >= this.#readAhead) {
       this.#isPaused = true;
       return false;
@@ -129,36 +106,17 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
   #resume(): void {
     if (!this.#isPaused || this.#queue.length > this.#readAhead / 2) return;
     this.#isPaused = false;
-    this.#ring?.resume();
+    this.#reading.resume();
   }
 
-  /** The input ended by itself. The error waits until the reports before it were taken. */
+  /** The error waits until the reports before it were taken. */
   #fail(outcome: TransferOutcome): void {
-    if (this.#isOver) return;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#failure = outcome;
-    else waiting.reject(this.#error(outcome));
-    this.end();
+    else waiting.reject(this.#reading.error(outcome));
   }
 
-  #over(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  /** The endpoint is free for another reader, so the end may be told. */
-  #release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#options.onOver();
+  #tellEnd(): void {
     for (const waiting of this.#waiting.splice(0)) waiting.resolve(DONE);
-  }
-
-  #error(outcome: TransferOutcome): unknown {
-    return this.#device.transferError(
-      outcome,
-      `read from endpoint ${hex(this.#address)}`,
-    );
   }
 }

@@ -11,55 +11,42 @@
  * @module
  */
 
-import type { Device } from "./device.ts";
-import { beginReading, type ReadableOptions } from "./endpoint_input.ts";
-import type { InputRing, Report, TransferOutcome } from "./port.ts";
-import { type EndpointAddress, hex } from "./usb.ts";
-
-/** What the endpoint wants to know besides. */
-export interface EndpointSourceOptions extends ReadableOptions {
-  /** Called once, when nothing will be read any more. */
-  readonly onOver: () => void;
-}
+import {
+  EndpointReading,
+  type ReadingOptions,
+  type ReadingPlace,
+} from "./endpoint_input.ts";
+import type { Report, TransferOutcome } from "./port.ts";
 
 /** Where a stream of bytes comes from. */
 export class EndpointSource {
-  readonly #device: Device;
-  readonly #address: EndpointAddress;
-  readonly #options: EndpointSourceOptions;
-  readonly #onAbort = (): void => void this.#stop();
+  readonly #reading: EndpointReading;
   #controller: ReadableByteStreamController | undefined;
   /** The stream asked for bytes and has none yet. */
   #demand: PromiseWithResolvers<void> | undefined;
-  #ring: InputRing | undefined;
   /** Where reports go that had waited, while they are offered. */
   #waiting: Gathered | undefined;
   /** What of the first report was taken: it is offered again until all is. */
   #takenBytes = 0;
-  #isOver = false;
-  #isReleased = false;
   #failure: TransferOutcome | undefined;
 
   /** For one stream. */
-  constructor(
-    device: Device,
-    address: EndpointAddress,
-    options: EndpointSourceOptions,
-  ) {
-    this.#device = device;
-    this.#address = address;
-    this.#options = options;
+  constructor(place: ReadingPlace, options: ReadingOptions) {
+    this.#reading = new EndpointReading(place, options, {
+      sink: (report) => this.#take(report),
+      // What nobody took is dropped.
+      onAbort: () => void this.#reading.stop(),
+      onFailure: (outcome) => this.#failure = outcome,
+      // What is being gathered comes first; the next pull tells the end.
+      onReleased: () => {
+        if (this.#waiting === undefined) this.#tellEnd();
+      },
+    });
   }
 
   /** Begins to read. @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError} */
   start(): void {
-    const place = { device: this.#device, endpoint: this.#address };
-    this.#ring = beginReading(place, this.#options, {
-      sink: (report) => this.#take(report),
-      onEnd: (outcome) => this.#fail(outcome),
-      onAbort: this.#onAbort,
-      end: () => this.end(),
-    });
+    this.#reading.start();
   }
 
   /** The stream wants bytes: resolves when it has some, or was closed. @throws {UsbError} What ended the reading. */
@@ -69,7 +56,7 @@ export class EndpointSource {
     this.#demand = demand;
     this.#giveWaiting(controller);
     // Reports that came before an end are given before it.
-    if (this.#isReleased) this.#tellEnd();
+    if (this.#reading.isReleased) this.#tellEnd();
     return demand.promise;
   }
 
@@ -77,13 +64,12 @@ export class EndpointSource {
   async cancel(): Promise<void> {
     this.#demand?.resolve();
     this.#demand = undefined;
-    await this.#stop();
+    await this.#reading.stop();
   }
 
   /** Nothing more will come. */
   end(): void {
-    this.#over();
-    this.#release();
+    this.#reading.end();
   }
 
   /**
@@ -92,9 +78,9 @@ export class EndpointSource {
    */
   #giveWaiting(controller: ReadableByteStreamController): void {
     const room = roomOf(controller);
-    const waiting = new Gathered(room ?? this.#ring?.counters.held ?? 0);
+    const waiting = new Gathered(room ?? this.#reading.held);
     this.#waiting = waiting;
-    this.#ring?.resume();
+    this.#reading.resume();
     this.#waiting = undefined;
     const bytes = waiting.bytes();
     if (bytes.length === 0) return;
@@ -102,14 +88,6 @@ export class EndpointSource {
     else controller.byobRequest?.respond(bytes.length);
     this.#demand?.resolve();
     this.#demand = undefined;
-  }
-
-  /** What nobody took is dropped. */
-  async #stop(): Promise<void> {
-    this.#over();
-    // Only then may another reader begin: what is in flight would be its reports.
-    await this.#ring?.stop();
-    this.#release();
   }
 
   #take({ data }: Report): boolean {
@@ -134,44 +112,18 @@ export class EndpointSource {
     return isAll;
   }
 
-  #fail(outcome: TransferOutcome): void {
-    if (this.#isOver) return;
-    this.#failure = outcome;
-    this.end();
-  }
-
-  #over(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-  }
-
-  /** The endpoint is free for another reader, so the end may be told. */
-  #release(): void {
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#options.onOver();
-    // What is being gathered comes first; the next pull tells the end.
-    if (this.#waiting === undefined) this.#tellEnd();
-  }
-
   #tellEnd(): void {
     const demand = this.#demand;
     if (demand === undefined) return;
     this.#demand = undefined;
     const failure = this.#failure;
-    if (failure !== undefined) return demand.reject(this.#error(failure));
+    if (failure !== undefined) {
+      return demand.reject(this.#reading.error(failure));
+    }
     this.#controller?.close();
     // A reader that waits with its own buffer is told of the end by an answer.
     this.#controller?.byobRequest?.respond(0);
     demand.resolve();
-  }
-
-  #error(outcome: TransferOutcome): unknown {
-    return this.#device.transferError(
-      outcome,
-      `read from endpoint ${hex(this.#address)}`,
-    );
   }
 }
 
