@@ -1,11 +1,11 @@
 import { defineDriver } from "../../driver/driver.ts";
 import { UsbError } from "../../driver/errors.ts";
 import { startDriver } from "../../driver/host/start_driver.ts";
-import { VirtualClock } from "../../driver/loop/clock.ts";
+import { settle, VirtualClock } from "../../driver/loop/clock.ts";
 import { BootMouse } from "../../driver/sim/devices/boot_mouse.ts";
 import { SimulatedPort } from "../../driver/sim/simulated_port.ts";
 import { VirtualBus } from "../../driver/sim/virtual_bus.ts";
-import { assertEquals, assertRejects } from "../../driver/std.ts";
+import { assert, assertEquals, assertRejects } from "../../driver/std.ts";
 import { systemClock } from "../../driver/host/system_clock.ts";
 
 const driver = defineDriver({
@@ -67,6 +67,57 @@ Deno.test("A started driver's events end when its device leaves", async () => {
   assertEquals(seen, ["moved"]);
   assertEquals((await running.ended).class, "device-gone");
   await assertRejects(() => running.command("where"), UsbError);
+  await port.close();
+  bus.close();
+});
+
+/** Reports that wait for a handler: far more than it handles in one turn. */
+const BACKLOG = 300;
+
+Deno.test("A started driver that has much to do gives way for turns of the event loop, and waits for no timer", async () => {
+  const clock = new VirtualClock();
+  const bus = new VirtualBus({ clock, random: () => 0.5 });
+  const script = new Array(BACKLOG).fill({ buttons: 0, dx: 1, dy: 0 });
+  bus.plug(new BootMouse({ script, intervalMs: 1 }));
+  const port = new SimulatedPort(bus);
+  const gate = Promise.withResolvers<void>();
+  let handled = 0;
+  const [input] = driver.inputs ?? [];
+  assert(input !== undefined);
+  const slow = defineDriver({
+    ...driver,
+    inputs: [{
+      ...input,
+      async handle(): Promise<void> {
+        await gate.promise;
+        handled++;
+      },
+    }],
+  });
+  await using running = await startDriver(slow, { port, clock });
+  await clock.advance(2 * BACKLOG);
+  const beganMs = clock.nowMs();
+  const { setTimeout: original } = globalThis;
+  let timers = 0;
+  globalThis.setTimeout = ((...args: Parameters<typeof original>) => {
+    timers++;
+    return original(...args);
+  }) as typeof original;
+  try {
+    gate.resolve();
+    await settle(10_000);
+    assert(handled > 0 && handled < BACKLOG, "It gives way");
+    for (let turn = 0; turn < BACKLOG && handled < BACKLOG; turn++) {
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+  } finally {
+    globalThis.setTimeout = original;
+  }
+  assertEquals([handled, timers], [BACKLOG, 0]);
+  assertEquals(clock.nowMs(), beganMs);
+  const stopped = running.stop();
+  await clock.advance(5_000);
+  assertEquals((await stopped).class, "clean");
   await port.close();
   bus.close();
 });
