@@ -9,7 +9,6 @@ import {
 import { Model } from "../../driver/host/dashboard/page/model.js";
 import { Poller, STALE_MS } from "../../driver/host/dashboard/page/poller.js";
 import {
-  assert,
   assertEquals,
   assertInstanceOf,
   assertRejects,
@@ -21,16 +20,26 @@ const STATUS = { version: "0", "uptime_ms": 0, stopping: false, drivers: [] };
 type Answer = () => Response | Error;
 
 /** An api over a network in a test's hands. */
-function apiOf(answer: Answer, token?: string): {
+function apiOf(
+  answer: Answer,
+  token?: string,
+  nowMs?: () => number,
+): {
   readonly api: Api;
   readonly asked: { readonly path: string; readonly init: RequestInit }[];
 } {
   const asked: { readonly path: string; readonly init: RequestInit }[] = [];
-  const api = new Api((path, init) => {
-    asked.push({ path: String(path), init: init ?? {} });
-    const made = answer();
-    return made instanceof Error ? Promise.reject(made) : Promise.resolve(made);
-  }, token);
+  const api = new Api(
+    (path, init) => {
+      asked.push({ path: String(path), init: init ?? {} });
+      const made = answer();
+      return made instanceof Error
+        ? Promise.reject(made)
+        : Promise.resolve(made);
+    },
+    token,
+    nowMs,
+  );
   return { api, asked };
 }
 
@@ -111,15 +120,18 @@ Deno.test("Each way not to be answered is told apart", async () => {
 });
 
 Deno.test("Ages are told by the supervisor's clock, whose date has whole seconds", async () => {
-  const dateOf = (ms: number): string => new Date(ms).toUTCString();
-  const headersAt = (ms: number): Answer => () =>
-    new Response("{}", { headers: { date: dateOf(ms) } });
-  const near = apiOf(headersAt(Date.now() - 900)).api;
-  await near.get("/x");
-  assertEquals(near.skewMs, 0);
-  const far = apiOf(headersAt(Date.now() + 3_600_000)).api;
-  await far.get("/x");
-  assert(Math.abs(far.skewMs - 3_600_000) < 5_000);
+  const nowMs = Date.UTC(2026, 0, 2, 3, 4, 5, 999);
+  const skewOf = async (aheadMs: number): Promise<number> => {
+    const date = new Date(nowMs + aheadMs).toUTCString();
+    const answer = (): Response => new Response("{}", { headers: { date } });
+    const { api } = apiOf(answer, undefined, () => nowMs);
+    await api.get("/x");
+    return api.skewMs;
+  };
+  assertEquals(await skewOf(0), 0);
+  assertEquals(await skewOf(-1_000), 0);
+  assertEquals(await skewOf(-2_000), -2_999);
+  assertEquals(await skewOf(3_600_000), 3_600_000 - 999);
 });
 
 /** A poller whose time and network are a test's. */

@@ -45,6 +45,8 @@ const COMMAND_TIMEOUT_MS = 65_000;
 /** Requests to the supervisor the page came from. */
 export class Api {
   #fetch;
+  /** @type {() => number} */
+  #nowMs;
   /** @type {string | undefined} */
   token;
   /** What the supervisor's clock shows when ours shows 0; to a second. */
@@ -53,10 +55,12 @@ export class Api {
   /**
    * @param {typeof fetch} fetchFunction
    * @param {string | undefined} token
+   * @param {() => number} [nowMs]
    */
-  constructor(fetchFunction, token) {
+  constructor(fetchFunction, token, nowMs = Date.now) {
     this.#fetch = fetchFunction;
     this.token = token;
+    this.#nowMs = nowMs;
   }
 
   /**
@@ -155,7 +159,7 @@ export class Api {
 
   /** Two computers may disagree by hours; ages are told by the supervisor's. @param {Response} response */
   #compareClocks({ headers }) {
-    const skewMs = Date.parse(headers.get("date") ?? "") - Date.now();
+    const skewMs = Date.parse(headers.get("date") ?? "") - this.#nowMs();
     if (Number.isNaN(skewMs)) return;
     // A date has whole seconds: less than two of them apart is the same time.
     this.skewMs = Math.abs(skewMs) < 2_000 ? 0 : skewMs;
