@@ -82,6 +82,8 @@ export type DriverProcessState = "starting" | "ready" | "stopping" | "ended";
 const CALLS_MAX = 256;
 /** Beats are counted a little oftener than they are due: timers fire late, and a second is promised. */
 const BEAT_MARGIN_MS = 15;
+/** A driver says hello when it listens, and again when it has its device. */
+const HELLOS_MAX = 2;
 /** Beyond a command's own limit, before the host gives up on the answer. */
 const CALL_GRACE_MS = 2_000;
 
@@ -102,6 +104,7 @@ export class DriverProcess {
   readonly #ready = Promise.withResolvers<ReadyFrame | undefined>();
   #state: DriverProcessState = "starting";
   #wasReady = false;
+  #hellos = 0;
   #isDeviceGone = false;
   #readyAtMs = 0;
   #sent: ExitEvidence["sent"];
@@ -178,17 +181,26 @@ export class DriverProcess {
     return promise;
   }
 
-  /** Asks it to end in order; kills it when it does not in time. Twice is a no-op. */
+  /**
+   * Asks it to end in order; kills it when it does not in time. One that still
+   * starts hears it when it has come so far: it has the time anew with each step
+   * it shows, and is no hang before it showed any. Twice is a no-op.
+   */
   stop(reason: string): void {
     if (this.#state === "stopping" || this.#state === "ended") return;
     this.#state = "stopping";
     this.#sent ??= "stop";
     this.#sender.send({ type: "stop", reason });
+    this.#expectEnd();
+  }
+
+  #expectEnd(): void {
     const { clock, stopTimeoutMs = STOP_TIMEOUT_MS } = this.#options;
+    const hasBegun = this.#wasReady || this.#hellos > 0;
     this.#deadline?.cancel();
     this.#deadline = clock.setTimer(
       stopTimeoutMs,
-      () => this.#kill("kill-hang"),
+      () => this.#kill(hasBegun ? "kill-hang" : "kill-unbegun"),
     );
   }
 
@@ -292,6 +304,12 @@ export class DriverProcess {
 
   #take(frame: DriverFrame): void {
     switch (frame.type) {
+      case "hello":
+        this.#hellos++;
+        if (this.#state === "stopping" && this.#hellos <= HELLOS_MAX) {
+          this.#expectEnd();
+        }
+        break;
       case "ready":
         if (!this.#becameReady(frame)) return;
         break;

@@ -59,6 +59,8 @@ export interface ExitEvidence {
     | "kill-protocol"
     | "kill-refused"
     | "kill-insist"
+    /** It was to stop, and had not said a word yet. */
+    | "kill-unbegun"
     | undefined;
   readonly wasReady: boolean;
   /** What its launcher refused to start it for, if it did. */
@@ -72,6 +74,8 @@ export function classifyExit(evidence: ExitEvidence): ExitClass {
   if (sent === "kill-protocol") return "protocol";
   if (sent === "kill-refused") return "permission";
   if (sent === "kill-insist") return "killed";
+  // As if it had not been started: it hung in nothing.
+  if (sent === "kill-unbegun") return "clean";
   if (isCalledOff(evidence)) return "clean";
   if (signal !== undefined) return classOfSignal(signal, evidence.wasReady);
   if (report !== undefined) return classOfReport(report.reason, sent);

@@ -113,6 +113,42 @@ Deno.test("DriverProcess takes a stop before the driver is ready", async () => {
   assertEquals((await driver.ended).exitClass, "clean");
 });
 
+const HELLO: DriverFrame = {
+  type: "hello",
+  wire: 1,
+  driver: "usbtmc",
+  instance: "dmm",
+  pid: 4711,
+  versions: {},
+};
+
+Deno.test("DriverProcess calls a driver that is to stop before it said a word no hang", async () => {
+  const { clock, process, driver } = setUp();
+  driver.stop("Ctrl-C");
+  await clock.advance(STOP_TIMEOUT_MS);
+  assertEquals(process.signals, ["SIGKILL"]);
+  const { exitClass, wasReady } = await driver.ended;
+  assertEquals([exitClass, wasReady], ["clean", false]);
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("DriverProcess gives a driver that is to stop while it starts its time with each step it shows, and to no babbler more", async () => {
+  const { clock, process, driver } = setUp();
+  driver.stop("Ctrl-C");
+  for (let step = 0; step < 2; step++) {
+    await clock.advance(STOP_TIMEOUT_MS - 1);
+    process.say(HELLO);
+    await settle();
+  }
+  await clock.advance(STOP_TIMEOUT_MS - 1);
+  assertEquals(process.signals, []);
+  process.say(HELLO);
+  await settle();
+  await clock.advance(1);
+  assertEquals(process.signals, ["SIGKILL"]);
+  assertEquals((await driver.ended).exitClass, "hang");
+});
+
 Deno.test("DriverProcess kills a driver that sends what is no frame", async () => {
   const wrong: Uint8Array[] = [
     new TextEncoder().encode("hello world\n"),

@@ -109,6 +109,11 @@ const TABLE: readonly [what: string, Partial<ExitEvidence>, ExitClass][] = [
     sent: "kill-refused",
   }, "permission"],
   ["second Ctrl-C", { signal: "SIGKILL", sent: "kill-insist" }, "killed"],
+  ["stopped before it had begun", {
+    signal: "SIGKILL",
+    sent: "kill-unbegun",
+    wasReady: false,
+  }, "clean"],
   ["Ctrl-C at a terminal while starting", {
     code: 130,
     signal: "SIGINT",
