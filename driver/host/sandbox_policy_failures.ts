@@ -39,6 +39,8 @@ export const LAUNCHER_REFUSALS = {
   "landlock-path": "Check that the named file exists and may be read",
   "seccomp":
     "Use a kernel with CONFIG_SECCOMP_FILTER; in a container, one whose own profile allows seccomp",
+  "descriptors":
+    "Every kernel with Landlock has it, so a container keeps it back: use a newer container runtime, or a seccomp profile that allows close_range",
   "parent-gone": "Start it from a process that stays",
   "limits":
     "Raise the limits it is started with: ulimit -n 1024, LimitNOFILE= of a unit",

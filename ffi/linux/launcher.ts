@@ -310,7 +310,7 @@ function becomeDriver(
   const last = Math.max(...kept);
   for (const [from, to] of [[3, first - 1], [last + 1, DESCRIPTOR_MAX]]) {
     const args = [from ?? 0, to ?? 0, CLOSE_RANGE_CLOEXEC];
-    must("internal", "close_range", libc.call("close_range", args));
+    must("descriptors", "close_range", libc.call("close_range", args));
   }
   if (what.isJitless) {
     // Here, not earlier: the launcher itself still compiles code.

@@ -44,6 +44,7 @@ const MEANINGS: Readonly<Record<LauncherRefusal, Meaning>> = {
   "landlock-old": NO_SANDBOX,
   "landlock-path": NO_SANDBOX,
   "seccomp": NO_SANDBOX,
+  "descriptors": NO_SANDBOX,
   "parent-gone": NO_SANDBOX,
   "limits": NO_SANDBOX,
   "identity": NO_SANDBOX,

@@ -322,7 +322,11 @@ const KERNELS: readonly Refusal[] = [
       only: { argument: 2, value: HIGH_DESCRIPTOR },
     }],
   }),
-  kernel("descriptors cannot be closed in one go", "internal", {
+  // As containers did whose runtime had not heard of the call, and do.
+  kernel("a container refuses close_range", "descriptors", {
+    kernelRefuses: [{ call: "close_range", errno: EPERM }],
+  }),
+  kernel("a container does not know close_range", "descriptors", {
     kernelRefuses: [{ call: "close_range", errno: ENOSYS }],
   }),
   kernel("Landlock takes no rules", "landlock-missing", {
