@@ -67,6 +67,8 @@ Deno.test("What fits less is left out, the name and the state last", () => {
   const head = (columns: number) =>
     texts(topList(listOf(rows), { columns, rows: 9 }))[1]?.split(/ {2,}/)
       .filter((title) => title !== "");
+  assertEquals(head(130)?.slice(-2), ["STANDBY", "CAUSE"]);
+  assertEquals(head(100)?.slice(-2), ["RESTARTS", "CAUSE"]);
   assertEquals(head(80)?.at(-1), "RESTARTS");
   assertEquals(head(60), [
     "DRIVER",
@@ -228,6 +230,23 @@ Deno.test("One driver in full shows device, values with their age, history and l
   const low = topDetail({ ...view, offset: 99 }, { columns: 80, rows: 10 });
   assertStringIncludes(texts(low.lines).join("\n"), "usbtmc.stall");
   assert(low.offsetMax > 10);
+});
+
+Deno.test("Whether a driver's next process waits is said in a word, and nothing where a supervisor does not tell", () => {
+  const rows = rowsOf(
+    topDriver({ name: "a", standby: true }),
+    topDriver({ name: "b", standby: false }),
+    topDriver({ name: "c" }),
+  );
+  const [head, ...lines] = topTable(listOf(rows));
+  const words = lines.map((line) => line.slice(head?.indexOf("STANDBY")));
+  assertEquals(words, ["ready", "none", "-"]);
+  const details = rows.map((row) => {
+    const view = { row, log: undefined, isLost: false, offset: 0, wallMs: NOW };
+    const { lines } = topDetail(view, { columns: 80, rows: 40 });
+    return texts(lines).find((line) => line.startsWith("standby"));
+  });
+  assertEquals(details, ["standby     ready", "standby     none", undefined]);
 });
 
 Deno.test("For a pipe the table has every column and no escape", () => {

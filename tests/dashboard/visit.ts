@@ -5,6 +5,7 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../driver/std.ts";
+import { HAS_NOTIFY } from "../cli/spawned.ts";
 import type { Browser } from "./browser.ts";
 import { factOf, lineOf, MISSING, OVERFLOW } from "./expressions.ts";
 import type { Lab } from "./lab.ts";
@@ -28,6 +29,7 @@ type Step = (bench: Bench) => Promise<void>;
 /** The steps. */
 export const VISIT: readonly (readonly [name: string, step: Step])[] = [
   ["all drivers at a glance", seeAllDrivers],
+  ["a driver whose next process waits says so", seeStandby],
   ["the keyboard leads to a driver, whose plots move", goToDriver],
   ["arrow keys move through time on every plot", moveThroughTime],
   ["a command is sent and answered by keyboard alone", runCommand],
@@ -53,6 +55,16 @@ async function seeAllDrivers({ tab }: Bench): Promise<void> {
   assertEquals(await tab.evaluate(MISSING), []);
 }
 
+/** On the bus where drivers have one. */
+async function seeStandby({ lab, tab }: Bench): Promise<void> {
+  const card = '.card:has(a[href="#/drivers/dmm"]) .card-foot';
+  if (HAS_NOTIFY) await tab.untilText(card, "standby ready");
+  const { standby } = await lab.ask("/drivers/dmm");
+  assertEquals(standby, HAS_NOTIFY);
+  const absent = '.card:has(a[href="#/drivers/balance"]) .card-foot';
+  assert(!(await tab.text(absent)).includes("standby"));
+}
+
 async function goToDriver({ tab }: Bench): Promise<void> {
   await tab.tabTo('a[href="#/drivers/dmm"]');
   await tab.press("Enter");
@@ -74,6 +86,8 @@ async function goToDriver({ tab }: Bench): Promise<void> {
   const before = await tab.evaluate(lineOf("Interrupts"));
   await tab.until(`${lineOf("Interrupts")} !== ${JSON.stringify(before)}`);
   await tab.untilText(".facts", "DS0001");
+  const word = HAS_NOTIFY ? "ready" : "none";
+  await tab.until(`${factOf("Standby")} === ${JSON.stringify(word)}`);
   await tab.untilText(".endpoints-panel", "interrupt");
   assertEquals(await tab.evaluate(MISSING), []);
 }

@@ -23,6 +23,7 @@ export interface TopDriver {
     readonly serial?: string | null;
   } | null;
   readonly pid?: number | null;
+  readonly standby?: boolean;
   readonly starts?: number;
   readonly "next_attempt_ms"?: number | null;
   readonly "heartbeat_age_ms"?: number | null;

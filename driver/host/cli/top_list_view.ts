@@ -79,6 +79,12 @@ export function stateText({ state, degraded }: TopDriver): string {
   return typeof degraded === "string" ? `${shown} (degraded)` : shown;
 }
 
+/** Whether its next process waits already, in a word. */
+export function standbyText({ standby }: TopDriver): string {
+  if (standby === undefined) return "-";
+  return standby ? "ready" : "none";
+}
+
 function headLines(view: TopListView): ScreenLine[] {
   const { status, lost, wallMs, rows } = view;
   const { version, uptime_ms: uptimeMs, stopping } = status;
@@ -126,6 +132,8 @@ interface Column {
   readonly side: "left" | "right";
   /** Left out first, the higher it is. */
   readonly dispensable: number;
+  /** Shown only where the cause has its room besides. */
+  readonly yieldsToCause?: boolean;
   readonly text: (row: TopRow, view: TopListView) => string;
 }
 
@@ -187,9 +195,18 @@ const COLUMNS: readonly Column[] = [
     dispensable: 2,
     text: ({ restarts }) => String(restarts),
   },
+  {
+    title: "STANDBY",
+    side: "left",
+    dispensable: 8,
+    yieldsToCause: true,
+    text: ({ driver }) => standbyText(driver),
+  },
 ];
 /** What is left of the line, if it is at least so much. */
 const CAUSE_CELLS_MIN = 12;
+/** What says most of one. */
+const CAUSE_CELLS_GOOD = 30;
 const CAUSE_LENGTH_MAX = 300;
 
 function tableLines(view: TopListView, columns: number): ScreenLine[] {
@@ -235,7 +252,10 @@ function keptColumns(widths: readonly number[], columns: number): number[] {
   const kept = new Set(all);
   for (const at of order) {
     const used = [...kept].reduce((sum, k) => sum + (widths[k] ?? 0) + GAP, 0);
-    if (MARK + used - GAP <= columns) break;
+    const cause = COLUMNS[at]?.yieldsToCause === true
+      ? CAUSE_CELLS_GOOD + GAP
+      : 0;
+    if (MARK + used - GAP + cause <= columns) break;
     if (COLUMNS[at]?.dispensable !== 0) kept.delete(at);
   }
   return all.filter((at) => kept.has(at));

@@ -160,6 +160,7 @@ function factsOf(driver) {
     ["Serial number", harmless(device?.serial ?? UNKNOWN, 60)],
     ["Driver", harmless(view.driver, 80)],
     ["Process", view.pid === null ? UNKNOWN : String(view.pid)],
+    ["Standby", view.standby ? "ready" : "none"],
     ["Starts", numberText(view.starts)],
     ["Restarts", numberText(endsOf(view))],
     ["Interrupts", numberText(view.reports)],

@@ -148,6 +148,7 @@ function footText({ view }, serverNowMs) {
   if (view.next_attempt_ms !== null) {
     parts.push(`next attempt in ${durationText(view.next_attempt_ms)}`);
   }
+  if (view.standby) parts.push("standby ready");
   if (view.dropped > 0) parts.push(countText(view.dropped, "drop"));
   if (!view.required) parts.push("optional");
   return parts.join(" · ");
