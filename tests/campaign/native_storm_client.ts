@@ -250,7 +250,8 @@ async function main(): Promise<void> {
   // Pools and threads of the runtime are there before we count.
   await portLife();
   const before = descriptors();
-  while (performance.now() < until) {
+  const hasBegun = (): boolean => tally.opened > 0 && tally.transfers > 0;
+  while (performance.now() < until || !hasBegun()) {
     const both = chance.happens(0.3) ? [portLife(), portLife()] : [portLife()];
     await Promise.all(both);
     await Promise.all(outstanding.splice(0));

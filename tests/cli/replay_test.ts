@@ -28,7 +28,7 @@ async function bundleOf(
     ...["--set", `fails=${fails}`, "--set", "at=24"],
     ...["--log", `${folder.path}/a.log`],
   ], { XDG_STATE_HOME: `${folder.path}/state` });
-  await run.printed(/Crash bundle: \S+/);
+  await run.printed(/Crash bundle: \S+\n/);
   run.signal("SIGKILL");
   const [, path = ""] = /Crash bundle: (\S+)/.exec(run.text) ?? [];
   return path;

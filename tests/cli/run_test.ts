@@ -38,22 +38,28 @@ function checkedLog(path: string): LogLine[] {
   return lines;
 }
 
+/** Waits until a run's driver is ready and has measured: whichever comes first. */
+async function driving(run: Spawned): Promise<void> {
+  await run.printed(/ ready /);
+  await run.printed(/reading/);
+}
+
 testOn(
   "preload",
   "run drives a virtual multimeter in direct mode, shows readings and interrupts, and leaves a sound log",
   async () => {
     using folder = new Folder();
     const log = `${folder.path}/a.log`;
-    const { code, out, err } = await ranUntil([/reading/, /sum /], [
-      ...["usbtmc", "--virtual", "multimeter", "--direct", "--log", log],
-    ]);
+    const { code, out, err } = await ranUntil([
+      / ready /,
+      /reading -?\d+(\.\d+)? V/,
+      /sum .*[1-9]\d* interrupts/,
+    ], ["usbtmc", "--virtual", "multimeter", "--direct", "--log", log]);
     assertEquals([code, err], [0, ""], out);
     assertStringIncludes(
       out,
       "NOT CONFINED: virtual bus A (umockdev); direct mode",
     );
-    assertMatch(out, /reading -?\d+(\.\d+)? V/);
-    assertMatch(out, /[1-9]\d* interrupts/);
     assert(!out.includes("\x1b"), "There are no escapes without a terminal");
     const lines = checkedLog(log);
     const end = lines.find((line) => line.event === "driver.ended");
@@ -82,7 +88,8 @@ testOn(
 
 testOn("preload", "run --json prints one JSON object a line", async () => {
   using folder = new Folder();
-  const printed = [/"type":"event"/, /"type":"heartbeat"/];
+  const printed = ["ready", "event", "heartbeat"]
+    .map((type) => new RegExp(`"type":"${type}"`));
   const { code, out } = await ranUntil(printed, [
     ...["usbtmc", "--virtual", "multimeter", "--direct", "--json"],
     ...["--log", `${folder.path}/a.log`],
@@ -127,7 +134,7 @@ testOn(
     await using run = new Spawned([
       ...["run", "usbtmc", "--virtual", "multimeter", "--direct", "--log", log],
     ]);
-    await run.printed(/reading/);
+    await driving(run);
     run.signal("SIGINT");
     const { code, out } = await run.result();
     assertEquals(code, 0, out);
@@ -147,13 +154,13 @@ testOn(
       ...["run", "usbtmc", "--virtual", "multimeter", "--direct", "--log", log],
     ];
     await using run = new Spawned(args);
-    await run.printed(/reading/);
+    await driving(run);
     run.signal("SIGHUP");
     assertEquals((await run.result()).code, 0);
     const end = checkedLog(log).find((line) => line.event === "driver.ended");
     assertEquals([end?.class, end?.["safe_state"]], ["clean", "done"]);
     await using stays = new Spawned(args, {}, ["nohup"]);
-    await stays.printed(/reading/);
+    await driving(stays);
     stays.signal("SIGHUP");
     await stays.printed(/sum /);
     stays.signal("SIGTERM");
@@ -173,7 +180,7 @@ for (const transport of ["notify", "preload"] as const) {
         ...["run", "usbtmc", "--virtual", "multimeter", "--log", log],
         ...(transport === "preload" ? ["--direct"] : []),
       ]);
-      await run.printed(/reading/);
+      await driving(run);
       const ready = checkedLog(log).find(({ event }) =>
         event === "driver.ready"
       );

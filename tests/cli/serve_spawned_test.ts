@@ -12,6 +12,7 @@ import {
   HAS_PRELOAD,
   Spawned,
 } from "./spawned.ts";
+import { until } from "../until.ts";
 
 function configuration(folder: Folder): string {
   const path = `${folder.path}/lab.toml`;
@@ -42,17 +43,17 @@ async function untilReady(socket: string): Promise<string> {
   }
 }
 
-/** The metrics, once they are as wanted: sums come with the next heartbeat. */
+/** Waits until the metrics are as wanted: sums come with the next heartbeat. */
 async function untilMetrics(
   client: Deno.HttpClient,
-  wanted: RegExp,
-): Promise<string> {
-  for (let attempt = 0;; attempt++) {
+  wanted: readonly RegExp[],
+): Promise<void> {
+  let text = "";
+  await until(`all of ${wanted.join("  ")}`, async () => {
     const answer = await fetch("http://driverspace/metrics", { client });
-    const text = await answer.text();
-    if (wanted.test(text) || attempt === 40) return text;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+    text = await answer.text();
+    return wanted.every((pattern) => pattern.test(text));
+  }, () => text);
 }
 
 /** Kills the driver as the kernel would, and waits until another is started. */
@@ -61,11 +62,7 @@ async function killed(client: Deno.HttpClient): Promise<void> {
     await (await fetch("http://driverspace/drivers/dmm", { client })).json();
   const { pid, starts } = await look();
   Deno.kill(pid, "SIGKILL");
-  for (let attempt = 0; attempt < 100; attempt++) {
-    if ((await look()).starts > starts) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("No other process was started");
+  await until("another process", async () => (await look()).starts > starts);
 }
 
 function isJson(line: string): boolean {
@@ -102,21 +99,17 @@ Deno.test({
       },
     );
     assertStringIncludes(JSON.stringify(await answer.json()), "DS0001");
-    const metrics = await untilMetrics(client, /type="control".*\} [1-9]/);
     // Over the preload transport the driver runs directly: nothing holds it.
     const [abi, seccomp] = HAS_NOTIFY ? ["[1-9]\\d*", "true"] : ["0", "false"];
     const held = `landlock_abi="${abi}",seccomp="${seccomp}"`;
-    assertMatch(
-      metrics,
+    await untilMetrics(client, [
       new RegExp(`sandbox_info\\{driver="dmm",${held}\\} 1`),
-    );
-    assertMatch(
-      metrics,
+      /type="control".*\} [1-9]/,
       /transfers_total\{.*type="bulk",status="completed"\} [1-9]/,
-    );
-    assertMatch(metrics, /transfer_bytes_total\{.*direction="in"\} [1-9]/);
-    assertMatch(metrics, /transfer_duration_seconds_count\{.*"bulk"\} [1-9]/);
-    assertMatch(metrics, /log_lines_total\{.*level="info"\} [1-9]/);
+      /transfer_bytes_total\{.*direction="in"\} [1-9]/,
+      /transfer_duration_seconds_count\{.*"bulk"\} [1-9]/,
+      /log_lines_total\{.*level="info"\} [1-9]/,
+    ]);
     const logs = await driverspace(["logs", "dmm", "--socket", socket]);
     assertMatch(logs.out, /info +dmm +driver\.ready +Ready on/);
     assertMatch(logs.out, /supervisor +driver\.state +dmm: starting → ready/);

@@ -1,6 +1,6 @@
 /** What a standby is worth when the supervisor itself is killed: by real processes on a bus around them. */
 
-import { assert, assertEquals } from "../../driver/std.ts";
+import { assertEquals } from "../../driver/std.ts";
 import { Heater } from "../host/safe_state/heater.ts";
 import {
   CONFIGURED,
@@ -9,9 +9,7 @@ import {
 } from "../host/safe_state/heater_lab.ts";
 import { isAlive, ServedBus } from "./served_bus.ts";
 import { testOn } from "./spawned.ts";
-
-/** Far more than any of these takes, on a busy machine. */
-const LIMIT_MS = 60_000;
+import { until } from "../until.ts";
 
 /** A supervisor with a heater beside its meter. */
 class ServedHeater extends ServedBus {
@@ -43,11 +41,7 @@ options = { target = 55 }
 
   /** Waits until a process is gone. */
   async gone(pid: number): Promise<void> {
-    const endMs = performance.now() + LIMIT_MS;
-    while (isAlive(pid)) {
-      assert(performance.now() < endMs, "An orphan is left");
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await until(`the end of process ${pid}`, () => !isAlive(pid));
   }
 
   /** Process ids in the lines of the heater's own log that tell of a safe state. */

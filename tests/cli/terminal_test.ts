@@ -22,6 +22,11 @@ async function hasScript(): Promise<boolean> {
   }
 }
 
+/** Whether its driver was shown ready and measuring: whichever came first. */
+function isDriving(text: string): boolean {
+  return /state +ready/.test(text) && /reading .* V/.test(text);
+}
+
 const isPossible = HAS_PRELOAD && await hasScript();
 const reason = isPossible
   ? ""
@@ -51,7 +56,7 @@ Deno.test(
     let isInterrupted = false;
     for await (const piece of child.stdout) {
       text += new TextDecoder().decode(piece);
-      if (isInterrupted || !/reading .* V/.test(text)) continue;
+      if (isInterrupted || !isDriving(text)) continue;
       isInterrupted = true;
       await writer.write(Uint8Array.of(3));
     }

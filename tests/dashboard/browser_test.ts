@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
 } from "../../driver/std.ts";
 import { HAS_NOTIFY, HAS_PRELOAD } from "../cli/spawned.ts";
+import { freePort } from "../free_port.ts";
 import { Browser, CHROMIUM, NO_BROWSER } from "./browser.ts";
 import { factOf, HARMED, OVERFLOW } from "./expressions.ts";
 import { Lab, type LabOptions } from "./lab.ts";
@@ -141,12 +142,6 @@ browserTest(
     assertEquals(tab.complaints, []);
   },
 );
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 const server = { port: freePort(), token: "correct-horse-battery-staple" };
 

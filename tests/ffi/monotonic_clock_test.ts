@@ -2,8 +2,6 @@ import { assert, assertEquals } from "../../driver/std.ts";
 import { findLibrary, openLibrary } from "../../ffi/library.ts";
 import { MonotonicClock } from "../../ffi/monotonic_clock.ts";
 
-/** Between two readings of two clocks on a busy machine. */
-const APART_MS_MAX = 50;
 /** The zero of one clock is found on the other to a few microseconds. */
 const BACK_MS_MAX = 0.1;
 
@@ -14,7 +12,8 @@ Deno.test("The clock of the port is the runtime's, whichever way it is read", ()
     const before = performance.now();
     const between = quick.nowMs();
     assert(between - before > -BACK_MS_MAX, `${before} before ${between}`);
-    assert(between - before < APART_MS_MAX, `${before} before ${between}`);
+    const after = performance.now();
+    assert(after - between > -BACK_MS_MAX, `${between} before ${after}`);
   }
   const last = quick.nowMs();
   quick.close();
@@ -31,7 +30,9 @@ Deno.test("Where the system's clock is another one, the runtime is asked", () =>
     "clock_gettime": (id: number): number => calls.push(id),
   };
   const clock = new MonotonicClock({ ...library, symbols }, "darwin");
-  assert(Math.abs(clock.nowMs() - performance.now()) < APART_MS_MAX);
+  const before = performance.now();
+  const between = clock.nowMs();
+  assert(before <= between && between <= performance.now());
   assertEquals(calls, []);
   library.close();
 });

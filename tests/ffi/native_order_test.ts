@@ -3,6 +3,7 @@
 import type { InputRing, TransferOutcome } from "../../driver/port.ts";
 import { assert, assertEquals, assertRejects } from "../../driver/std.ts";
 import { endpointAddress } from "../../driver/usb.ts";
+import { until } from "../until.ts";
 import type { LibusbDevice } from "../../ffi/device.ts";
 import { LIBUSB_TRANSFER } from "../../ffi/libusb_constants.ts";
 import { FakeLibusb } from "./fake_libusb.ts";
@@ -146,6 +147,7 @@ Deno.test("A report's memory that was transferred away is not read into again", 
     onEnd: () => {},
   });
   fake.finishAll(LIBUSB_TRANSFER.COMPLETED);
+  await until("the error", () => errors.length > 0);
   await rest(20);
   globalThis.removeEventListener("error", onError);
   assertEquals(fake.log.filter((call) => call === "submit").length, 1);

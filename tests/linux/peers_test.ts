@@ -7,6 +7,7 @@ import {
   assertStringIncludes,
 } from "../../driver/std.ts";
 import { Loopback } from "../../ffi/linux/testing.ts";
+import { until } from "../until.ts";
 import { Lines, shownBus, testOn } from "./shown_bus.ts";
 
 const TRANSPORTS = ["preload", "notify"] as const;
@@ -62,7 +63,10 @@ for (const transport of TRANSPORTS) {
       assertEquals(await inherited.next(), "claimed");
       heir.kill("SIGKILL");
       await heir.status;
-      await until(() => shown.bus.find(device)?.openFiles === 0);
+      await until(
+        "a closed node",
+        () => shown.bus.find(device)?.openFiles === 0,
+      );
     },
   );
 
@@ -155,7 +159,7 @@ testOn(
     assertEquals(shown.bus.find(device)?.openFiles, 1);
     peer.kill("SIGKILL");
     await peer.status;
-    await until(() => shown.bus.find(device)?.openFiles === 0);
+    await until("a closed node", () => shown.bus.find(device)?.openFiles === 0);
     await peer.child.stderr.cancel();
   },
 );
@@ -189,15 +193,6 @@ testOn(
       "read True",
       "-1 EPERM",
     ]);
-    await until(() => shown.bus.find(device)?.openFiles === 0);
+    await until("a closed node", () => shown.bus.find(device)?.openFiles === 0);
   },
 );
-
-/** Waits for what comes by itself. */
-async function until(isTrue: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!isTrue()) {
-    assert(Date.now() < deadline, "It did not happen within 30 s");
-    await new Promise((later) => setTimeout(later, 10));
-  }
-}

@@ -9,6 +9,7 @@ import type {
 } from "../../driver/sim/usbfs_contract.ts";
 import { PreloadTransport } from "../../ffi/linux/virtual_bus_preload.ts";
 import type { ObservableBus } from "../../ffi/linux/virtual_bus_process.ts";
+import { until } from "../until.ts";
 
 const NODE = "/dev/bus/usb/001/002";
 const PLACE = "/devices/usb1/1-1";
@@ -159,7 +160,7 @@ Deno.test("Preload transport ends a session when its client goes in the middle o
     assertEquals(await client.receive(), [OPERATION.readMemory, 0x1000n, 8n]);
   }
   assert(await failed.promise instanceof Error);
-  await until(() => bus.node.open_ === 0);
+  await until("a closed node", () => bus.node.open_ === 0);
 });
 
 Deno.test("Preload transport ends a session when its client goes while a call takes long", async () => {
@@ -336,14 +337,5 @@ function exists(path: string): boolean {
     return Deno.lstatSync(path) !== undefined;
   } catch {
     return false;
-  }
-}
-
-/** Waits for what comes by itself. */
-async function until(isTrue: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!isTrue()) {
-    assert(Date.now() < deadline, "It did not happen within 30 s");
-    await new Promise((later) => setTimeout(later, 5));
   }
 }

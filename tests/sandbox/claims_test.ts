@@ -10,6 +10,7 @@ import {
   type SandboxReport,
 } from "../../driver/host/sandbox_policy_report.ts";
 import { runningArchitecture } from "../../ffi/linux/syscalls.ts";
+import { until } from "../until.ts";
 import {
   bundleOf,
   canSandbox,
@@ -207,7 +208,7 @@ Deno.test({
     assert(driver > 1, "The supervisor tells the driver's process id");
     supervisor.kill("SIGKILL");
     await finish(supervisor);
-    await until(() => isGone(driver));
+    await until("the driver's end", () => isGone(driver));
   },
 });
 
@@ -280,16 +281,6 @@ function isGone(pid: number): boolean {
   } catch {
     return true;
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const LIMIT_MS = 20_000;
-  const STEP_MS = 10;
-  for (let waitedMs = 0; waitedMs < LIMIT_MS; waitedMs += STEP_MS) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
-  }
-  throw new Error("It did not come to pass");
 }
 
 /** Whether this process may look into one that is not dumpable. capabilities(7), CAP_SYS_PTRACE. */

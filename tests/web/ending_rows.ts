@@ -8,6 +8,7 @@ import { Loopback } from "../../driver/sim/devices/loopback.ts";
 import { assertEquals } from "../../driver/std.ts";
 import type { USBDevice } from "../../driver/web/webusb.ts";
 import { inResult, isochronousInResult } from "../../driver/web/outcomes.ts";
+import { until } from "../until.ts";
 import { nameOf, type Row, vendor, WebBench } from "./bench.ts";
 
 /** Something that ends transfers in flight. */
@@ -200,7 +201,7 @@ async function checkUnheard(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 0));
     assertEquals(unheard, []);
     device.transferIn(1, 512);
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await until("what nobody awaits", () => unheard.length > 0);
     assertEquals(
       unheard.map(nameOf),
       ["InvalidStateError"],

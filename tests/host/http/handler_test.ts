@@ -7,6 +7,7 @@ import {
   assertStringIncludes,
 } from "../../../driver/std.ts";
 import type { DriverFrame } from "../../../driver/host/wire.ts";
+import { until } from "../../until.ts";
 import { beat, TELEMETRY } from "../fake_process.ts";
 import { configure } from "../supervisor/supervisor_bench.ts";
 import { HttpBench } from "./http_bench.ts";
@@ -265,10 +266,12 @@ Deno.test("A command is carried out, and its failures have codes of their own", 
   );
   const late = bench.post("/drivers/b/commands/read", { timeout_ms: 500 });
   // The body is read outside of virtual time; then the deadline runs.
-  for (let turn = 0; turn < 50; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+  let isAnswered = false;
+  void late.then(() => isAnswered = true);
+  await until("the answer", async () => {
     await bench.clock.advance(20);
-  }
+    return isAnswered;
+  });
   assertEquals(await errorOf(late), [504, "timedOut"]);
   assertEquals(bench.bugs, []);
   await bench.stop();

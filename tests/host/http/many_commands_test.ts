@@ -1,7 +1,8 @@
 /** More commands at a time than are taken. */
 
 import { COMMANDS_MAX } from "../../../driver/host/http/handler.ts";
-import { assert, assertEquals } from "../../../driver/std.ts";
+import { assertEquals } from "../../../driver/std.ts";
+import { until } from "../../until.ts";
 import { configure } from "../supervisor/supervisor_bench.ts";
 import { HttpBench } from "./http_bench.ts";
 
@@ -27,10 +28,7 @@ Deno.test("Only so many commands run at a time; the next is refused and may be t
     bench.processes[0]?.process.received.filter(({ type }) =>
       type === "command"
     ).length === COMMANDS_MAX;
-  for (let turn = 0; turn < 200 && !isSent(); turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-  assert(isSent(), "All of them reached the driver");
+  await until("all of them to reach the driver", isSent);
   const key = { "idempotency-key": "once" };
   const quick = { params: { message: "x" } };
   assertEquals(

@@ -9,6 +9,7 @@ import type { DriverFrame } from "../../../driver/host/wire.ts";
 import { assert, assertEquals } from "../../../driver/std.ts";
 import { beat, READY, TELEMETRY } from "../fake_process.ts";
 import { HttpBench } from "../http/http_bench.ts";
+import { until } from "../../until.ts";
 import { configure } from "../supervisor/supervisor_bench.ts";
 
 /** Set once when the service starts; its own test is that of the service. */
@@ -75,10 +76,10 @@ Deno.test("Every metric moves when what it is about happens", async () => {
   await bench.clock.advance(0);
   // A bundle is written beside the loop, and not in virtual time.
   let ended = await samples(bench);
-  for (let wait = 0; wait < 500 && !ended.get(BUNDLES); wait++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  await until("a bundle", async () => {
     ended = await samples(bench);
-  }
+    return (ended.get(BUNDLES) ?? 0) > 0;
+  });
   const still = FAMILIES.map(({ name }) => name).filter((name) =>
     (serving.get(name) ?? 0) === 0 && (ended.get(name) ?? 0) === 0
   );

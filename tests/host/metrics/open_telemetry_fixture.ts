@@ -1,8 +1,8 @@
 /**
  * A service with a driver that is a fake, under OTEL_DENO: says `ready` when the
- * driver is, stays for so long, and says whether supervision went on.
+ * driver is, stays until its input ends, and says whether supervision went on.
  *
- *     open_telemetry_fixture.ts FOLDER STAY_MS
+ *     open_telemetry_fixture.ts FOLDER
  */
 
 import { manifestOf } from "../../../driver/host/manifest.ts";
@@ -12,10 +12,11 @@ import { startService } from "../../../driver/host/supervisor/running_supervisor
 import { systemClock } from "../../../driver/host/system_clock.ts";
 import type { DriverFrame } from "../../../driver/host/wire.ts";
 import { METER_DRIVER } from "../../cli/fake_parts.ts";
+import { until } from "../../until.ts";
 import { beat, FakeProcess, READY, TELEMETRY } from "../fake_process.ts";
 import { meter } from "../supervisor/supervisor_bench.ts";
 
-const [folder = "", stayMs = "0"] = Deno.args;
+const [folder = ""] = Deno.args;
 const configurationPath = `${folder}/lab.toml`;
 Deno.writeTextFileSync(
   configurationPath,
@@ -51,8 +52,12 @@ const service = await startService({
   versions: { driverspace: "0.1.0", deno: "2.9.6", libusb: "1.0.26" },
   exportsTelemetry: openTelemetryAsked((name) => Deno.env.get(name)),
 });
-await new Promise((resolve) => setTimeout(resolve, Number(stayMs)));
-const { status } = await askSupervisor(service.socket, "/readyz");
+const ready = async (): Promise<number> =>
+  (await askSupervisor(service.socket, "/readyz")).status;
+await until("the driver", async () => await ready() === 200);
+console.log("ready");
+await new Response(Deno.stdin.readable).bytes();
+const status = await ready();
 await service.stop("test over");
 console.log(JSON.stringify({ status, warnings: service.warnings }));
 Deno.exit(0);

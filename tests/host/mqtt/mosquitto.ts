@@ -2,6 +2,7 @@
 
 import { assert } from "../../../driver/std.ts";
 import { LineSplitter } from "../../../driver/host/line_splitter.ts";
+import { freePort } from "../../free_port.ts";
 
 /** Far more than anything here takes, on a busy machine. */
 const LIMIT_MS = 60_000;
@@ -267,9 +268,4 @@ export class Subscriber extends Peer {
       () => this.payloads(topic).length >= count,
     );
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
 }

@@ -72,6 +72,8 @@ export class Heater extends VirtualDevice {
   readonly mischief = new Map<string, Mischief>();
   /** By what it is told: how long its answer takes. */
   readonly delayMs = new Map<string, number>();
+  /** By what it is told: what happens, once, before it answers. */
+  readonly before = new Map<string, () => void>();
   power = 0;
 
   override async control(
@@ -88,6 +90,9 @@ export class Heater extends VirtualDevice {
     if (delayMs > 0) {
       await new Promise<void>((resolve) => clock.setTimer(delayMs, resolve));
     }
+    const happens = this.before.get(word);
+    this.before.delete(word);
+    happens?.();
     switch (this.mischief.get(word)) {
       case "stall":
         return STALL;

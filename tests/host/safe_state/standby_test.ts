@@ -125,13 +125,8 @@ testOn(
     const { lab, standby } = await parked();
     await using _ = lab;
     // While it waits for this answer it is stopped: it has the device, and told nobody.
-    lab.heater.delayMs.set("alarm 1,2", 500);
+    lab.heater.before.set("alarm 1,2", () => Deno.kill(standby, "SIGSTOP"));
     lab.kill("SIGKILL");
-    while (!lab.heater.told.includes("alarm 1,2")) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    Deno.kill(standby, "SIGSTOP");
-    lab.heater.delayMs.clear();
     await lab.next("driver.safe_state", { by: "process", result: "done" });
     await lab.ready();
     assertEquals(lab.heater.told, [

@@ -23,6 +23,7 @@ import {
   assertStringIncludes,
 } from "../../../driver/std.ts";
 import { METER_DRIVER } from "../../cli/fake_parts.ts";
+import { until } from "../../until.ts";
 import { beat, FakeProcess, READY } from "../fake_process.ts";
 import { meter } from "./supervisor_bench.ts";
 
@@ -86,28 +87,27 @@ function process(): FakeProcess {
   return fake;
 }
 
-async function until(
+async function untilStates(
   place: Place,
   wanted: readonly string[],
 ): Promise<void> {
-  for (let look = 0; look < 200; look++) {
-    const states = await place.states();
-    if (states.join() === wanted.join()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  assertEquals(await place.states(), wanted);
+  let states: readonly string[] = [];
+  await until(wanted.join(), async () => {
+    states = await place.states();
+    return states.join() === wanted.join();
+  }, () => states);
 }
 
 Deno.test("A service runs its drivers, reloads, and leaves nothing behind but log and state", async () => {
   using place = new Place();
   const service = await startService(place.options);
-  await until(place, ["a ready"]);
+  await untilStates(place, ["a ready"]);
   const ready = await askSupervisor(service.socket, "/readyz");
   assertEquals(ready.status, 200);
 
   place.configure(TWO);
   assertEquals(await service.reload(), "Reloaded: added b; untouched a");
-  await until(place, ["a ready", "b ready"]);
+  await untilStates(place, ["a ready", "b ready"]);
   place.configure(`${TWO}\n[mqtt]\nbroker = "mqtt://192.0.2.7"\n`);
   assertEquals(
     await service.reload(),
@@ -115,7 +115,7 @@ Deno.test("A service runs its drivers, reloads, and leaves nothing behind but lo
   );
   place.configure("[drivers");
   assertStringIncludes(await service.reload(), "nothing changed");
-  await until(place, ["a ready", "b ready"]);
+  await untilStates(place, ["a ready", "b ready"]);
 
   await service.stop("test over");
   await service.stop("twice");
@@ -141,7 +141,7 @@ Deno.test("A second service is refused, and the first one goes on", async () => 
   using place = new Place();
   const service = await startService(place.options);
   await assertRejects(() => startService(place.options), LockedError);
-  await until(place, ["a ready"]);
+  await untilStates(place, ["a ready"]);
   await service.stop("test over");
   const again: RunningService = await startService(place.options);
   await again.stop("test over");
@@ -190,7 +190,7 @@ Deno.test("A service opens its log anew on SIGHUP, as programs that rotate logs 
   using place = new Place();
   const { logPath } = place.options.defaults;
   const service = await startService(place.options);
-  await until(place, ["a ready"]);
+  await untilStates(place, ["a ready"]);
   Deno.renameSync(logPath, `${logPath}.kept`);
   assertEquals(await service.reload(), "Reloaded: untouched a");
   await service.stop("test over");
@@ -222,12 +222,16 @@ Deno.test("Neither the log of a service nor the recent one shows a serial number
   };
   place.configure(ONE.replace('"A"', `"${serial}"`));
   const service = await startService(options);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const { body } = await askSupervisor(service.socket, "/drivers/a/log");
+  const said = "[serial] of ~/… did not start";
+  let body = "";
+  await until(said, async () => {
+    ({ body } = await askSupervisor(service.socket, "/drivers/a/log"));
+    return body.includes(said);
+  }, () => body);
   await service.stop("test over");
   const log = Deno.readTextFileSync(place.options.defaults.logPath);
   for (const text of [body, log]) {
-    assertStringIncludes(text, "[serial] of ~/… did not start");
+    assertStringIncludes(text, said);
     assert(!text.includes(serial) && !text.includes("ann"));
   }
 });
