@@ -41,7 +41,7 @@ const TEST_MS_MAX = 60_000;
  */
 const ISOCHRONOUS_STRETCH = 8;
 /** From spawn to the runner's connection. */
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 60_000;
 
 /** Registers every test of the contract. */
 export async function libusbContract(

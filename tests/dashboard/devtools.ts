@@ -7,7 +7,7 @@
 export type Message = any;
 
 /** An answer takes milliseconds, on a busy machine seconds. */
-const ANSWER_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 60_000;
 
 interface Waiting {
   readonly method: string;

@@ -4,7 +4,7 @@ import { askSupervisor } from "../../driver/host/supervisor/client.ts";
 import { Folder, Spawned } from "../cli/spawned.ts";
 
 /** A test with a browser takes longer than a call of a command. */
-const LIMIT_MS = 200_000;
+const LIMIT_MS = 600_000;
 const LOOK_MS = 250;
 
 const MOUSE = new URL("../../docs/examples/mouse_driver.ts", import.meta.url)
@@ -152,7 +152,7 @@ export class Lab implements AsyncDisposable {
   }
 
   async #until(isSo: () => Promise<boolean>): Promise<void> {
-    const dueMs = Date.now() + LIMIT_MS / 2;
+    const dueMs = Date.now() + LIMIT_MS / 4;
     while (!(await isSo().catch(() => false))) {
       if (Date.now() > dueMs) {
         const status = await this.ask("/status").catch(String);

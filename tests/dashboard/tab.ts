@@ -14,7 +14,7 @@ export interface TabOptions {
 }
 
 /** Longest wait for something to appear, on a busy machine. */
-const WAIT_MS_MAX = 30_000;
+const WAIT_MS_MAX = 60_000;
 /** Between two looks. */
 const LOOK_MS = 100;
 
