@@ -243,6 +243,85 @@ export interface InputRing {
   stop(): Promise<void>;
 }
 
+/**
+ * Fills the lent buffer with what goes out next and says how many bytes that is:
+ * 0, a packet without data, to `data.length`. `undefined`: nothing now; it is
+ * asked again after `resume()`. The buffer is lent until the source returns, and
+ * holds what went out from it the last time. It is asked right when a transfer
+ * is back, so that the next is on its way before anything else happens.
+ */
+export type OutputSource = (data: Uint8Array) => number | undefined;
+
+/** A standing output to open. */
+export interface OutputOptions {
+  /** A bulk or interrupt OUT endpoint. */
+  readonly endpoint: EndpointAddress;
+  /** Transfers kept in flight, 1..MAX_TRANSFERS_IN_FLIGHT. */
+  readonly transfersInFlight: number;
+  /** Bytes of the lent buffer; default one packet times the transactions of a microframe. */
+  readonly transferLengthBytes?: number;
+  /** Time limit of each transfer in milliseconds; default 0, none. */
+  readonly timeoutMs?: number;
+  /** Where the data come from; first asked after `openOutput` returned. */
+  readonly source: OutputSource;
+  /**
+   * Called once when the output ends by itself, after all its transfers are
+   * back: stall, time limit, bus error, unplug, fewer bytes moved than were given
+   * (`error`), a source that failed, or with `cancelled` because the device is
+   * closed or its interface given up. What was behind the failure was cancelled.
+   * After a stall nothing of it reached the device; after any other failure a
+   * packet of the next transfer may have, for the bus is quicker than we are: one
+   * transfer in flight leaves no doubt. Not called after `stop()`, nor within a
+   * call to the output.
+   */
+  readonly onEnd: (end: OutputEnd) => void;
+}
+
+/** How a standing output ended by itself: how the transfer did that ended it. */
+export interface OutputEnd extends TransferOutcome {
+  /**
+   * The source failed, and the rest was cancelled for it: what it threw, or a
+   * `RangeError` or `TypeError` about what it gave.
+   */
+  readonly error?: unknown;
+}
+
+/**
+ * Where every transfer of an output is. At any time
+ * `submitted = completed + inFlight` and
+ * `completed = delivered + failed + cancelled`.
+ */
+export interface OutputCounters {
+  /** Handed to the kernel. */
+  readonly submitted: number;
+  /** Came back, in whatever way. */
+  readonly completed: number;
+  /** Taken by the device, whole. */
+  readonly delivered: number;
+  /** Ended by stall, time limit, bus error or unplug. */
+  readonly failed: number;
+  /** Ended by `stop()`, a close, or the failure of one before it. */
+  readonly cancelled: number;
+  /** With the kernel now. */
+  readonly inFlight: number;
+  /** Bytes the device took, those of failed and cancelled transfers too. */
+  readonly transferredBytes: number;
+}
+
+/** Writes that are always outstanding on one OUT endpoint, as long as its source has data. */
+export interface OutputRing {
+  /** The endpoint it writes to. */
+  readonly endpoint: EndpointAddress;
+  /** Where its transfers are, at this moment. */
+  readonly counters: OutputCounters;
+  /** The source has data again: asks it within the call, as far as there is room. */
+  resume(): void;
+  /** Resolves when nothing is in flight and the source has nothing, or the output is over. */
+  drained(): Promise<void>;
+  /** Cancels, waits for every transfer, asks for nothing more. Twice is a no-op. */
+  stop(): Promise<void>;
+}
+
 /** An open device. */
 export interface DevicePort extends AsyncDisposable {
   /** As it was when the device was opened. */
@@ -297,6 +376,8 @@ export interface DevicePort extends AsyncDisposable {
   transfer(request: TransferRequest): Promise<TransferOutcome>;
   /** Starts a standing input. @throws {UsbError} as `transfer`. */
   openInput(options: InputOptions): InputRing;
+  /** Starts a standing output. @throws {UsbError} as `transfer`. */
+  openOutput(options: OutputOptions): OutputRing;
   /** Cancels all, drains, releases (kernel drivers come back), closes. Twice is a no-op. */
   close(): Promise<void>;
 }

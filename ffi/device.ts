@@ -12,6 +12,8 @@ import type {
   InputOptions,
   InputRing,
   OpenOptions,
+  OutputOptions,
+  OutputRing,
   TransferOutcome,
   TransferRequest,
 } from "../driver/port.ts";
@@ -249,6 +251,11 @@ export class LibusbDevice implements DevicePort {
   /** Starts a standing input. */
   openInput(options: InputOptions): InputRing {
     return this.#transfers.openInput(options);
+  }
+
+  /** Starts a standing output. */
+  openOutput(options: OutputOptions): OutputRing {
+    return this.#transfers.openOutput(options);
   }
 
   /** Cancels all, drains, releases, closes. */

@@ -1,18 +1,18 @@
 /**
- * Transfers and standing inputs of one open device.
+ * Transfers, standing inputs and standing outputs of one open device.
  *
  * @module
  */
 
 import { UsbError } from "../driver/errors.ts";
-import {
-  DRAIN_TIMEOUT_MS,
-  MAX_TRANSFER_BYTES,
-  MAX_TRANSFERS_IN_FLIGHT,
-} from "../driver/limits.ts";
+import { DRAIN_TIMEOUT_MS } from "../driver/limits.ts";
+import { checkOutput, type Refusal } from "../driver/loop/output_check.ts";
+import { StandingOutput } from "../driver/loop/standing_output.ts";
 import type {
   InputOptions,
   InputRing,
+  OutputOptions,
+  OutputRing,
   TransferOutcome,
   TransferRequest,
 } from "../driver/port.ts";
@@ -23,11 +23,17 @@ import {
 } from "../driver/usb.ts";
 import type { EventPump } from "./event_pump.ts";
 import type { InFlightQueue } from "./in_flight_queue.ts";
+import { checkInput } from "./input_check.ts";
 import { libusbError, submitFailure } from "./libusb_errors.ts";
 import type { Library } from "./library.ts";
 import type { LiveSettings } from "./live_settings.ts";
 import type { Pointer } from "./memory.ts";
-import { type Transfer, TransferFactory } from "./transfer.ts";
+import { NativeSlot } from "./output_slot.ts";
+import {
+  type Transfer,
+  TransferFactory,
+  type TransferSetup,
+} from "./transfer.ts";
 import {
   nativeType,
   operationOf,
@@ -40,17 +46,13 @@ import { TransferPool } from "./transfer_pool.ts";
 import { TransferRing } from "./transfer_ring.ts";
 import { settlesWithin } from "./within.ts";
 
-/** Isochronous inputs: 8 packets are 8 ms at full speed, 1 ms at high speed. */
-const PACKETS_PER_TRANSFER = 8;
-const MAX_PACKETS_PER_TRANSFER = 128;
-
 interface TransferParts {
   readonly library: Library;
   readonly pump: EventPump;
   readonly handle: Pointer;
 }
 
-/** Transfers and standing inputs of one open device. */
+/** Transfers, standing inputs and standing outputs of one open device. */
 export class DeviceTransfers {
   readonly #pump: EventPump;
   readonly #handle: bigint;
@@ -61,6 +63,7 @@ export class DeviceTransfers {
   readonly #pool: TransferPool;
   readonly #queues = new Map<number, InFlightQueue>();
   readonly #rings = new Set<TransferRing>();
+  readonly #outputs = new Set<StandingOutput>();
   /** Endpoints that are being drained; transfers to them are refused. */
   readonly #draining = new Set<number>();
   #isDrainingAll = false;
@@ -105,34 +108,16 @@ export class DeviceTransfers {
     const operation = `open an input on endpoint ${hex(address)}`;
     const endpoint = this.#find(address, operation);
     this.#check(address, operation);
-    if (endpoint.direction !== "in") {
-      throw new UsbError({
-        code: "notFound",
-        device: this.#label,
-        operation,
-        reason: "it is no IN endpoint",
-      });
-    }
-    const { lengthBytes, packets, count } = this.#checkInput(
-      options,
-      endpoint,
-      operation,
-    );
-    const transfers: Transfer[] = [];
-    for (let n = 0; n < count; n++) {
-      const transfer = this.#factory.create(lengthBytes, packets?.length ?? 0);
-      if (transfer === undefined) break;
-      transfer.prepare({
-        handle: this.#handle,
-        endpoint: address,
-        type: nativeType(endpoint.transferType),
-        lengthBytes,
-        ...(packets === undefined ? {} : { packetLengthsBytes: packets }),
-      });
-      // The first reports are not to wait for the pages they go to.
-      transfer.buffer.fill(0);
-      transfers.push(transfer);
-    }
+    const shape = checkInput(options, endpoint);
+    if ("reason" in shape) throw this.#refused(shape, operation);
+    const { lengthBytes, packets } = shape;
+    const transfers = this.#createTransfers(options.transfersInFlight, {
+      handle: this.#handle,
+      endpoint: address,
+      type: nativeType(endpoint.transferType),
+      lengthBytes,
+      ...(packets === undefined ? {} : { packetLengthsBytes: packets }),
+    });
     const ring = new TransferRing({
       endpoint: address,
       queue: this.#queue(address),
@@ -153,6 +138,33 @@ export class DeviceTransfers {
     return ring;
   }
 
+  /** Starts a standing output. */
+  openOutput(options: OutputOptions): OutputRing {
+    const { endpoint: address } = options;
+    const operation = `open an output on endpoint ${hex(address)}`;
+    const endpoint = this.#find(address, operation);
+    this.#check(address, operation);
+    const shape = checkOutput(options, endpoint);
+    if ("reason" in shape) throw this.#refused(shape, operation);
+    const { lengthBytes, timeoutMs } = shape;
+    const queue = this.#queue(address);
+    const slots = this.#createTransfers(options.transfersInFlight, {
+      handle: this.#handle,
+      endpoint: address,
+      type: nativeType(endpoint.transferType),
+      lengthBytes,
+      timeoutMs,
+    }).map((transfer) => new NativeSlot(transfer, queue, lengthBytes));
+    const output = new StandingOutput({
+      options,
+      slots,
+      settles: (back) => settlesWithin(back, DRAIN_TIMEOUT_MS),
+      onOver: (done) => void this.#outputs.delete(done),
+    });
+    this.#outputs.add(output);
+    return output;
+  }
+
   /** Refuses everything from now on. */
   refuse(reason: string): void {
     this.#refusal ??= reason;
@@ -160,7 +172,7 @@ export class DeviceTransfers {
 
   /**
    * Cancels what is in flight on these endpoints and waits until the kernel
-   * gave it back; inputs on them end with `cancelled`. Bounded: what does not
+   * gave it back; inputs and outputs on them end with `cancelled`. Bounded: what does not
    * come back in time is killed by what the caller does next.
    */
   async quiesce(
@@ -172,7 +184,7 @@ export class DeviceTransfers {
     try {
       const concerned = (address: number): boolean =>
         isAll || endpoints.has(address as EndpointAddress);
-      for (const ring of [...this.#rings]) {
+      for (const ring of [...this.#rings, ...this.#outputs]) {
         if (concerned(ring.endpoint)) ring.end("cancelled");
       }
       await this.#drain(
@@ -184,8 +196,9 @@ export class DeviceTransfers {
     }
   }
 
-  /** Before the close: stops inputs without a word to them, and drains. */
+  /** Before the close: stops inputs without a word to them, ends outputs, and drains. */
   async stop(): Promise<void> {
+    for (const output of [...this.#outputs]) output.end("cancelled");
     const stopped = [...this.#rings].map((ring) => ring.stop());
     await this.#drain([...this.#queues.values()]);
     await Promise.all(stopped);
@@ -222,6 +235,23 @@ export class DeviceTransfers {
       ...queues.map((queue) => queue.whenEmpty()),
     ]);
     isLate = !await settlesWithin(drained, DRAIN_TIMEOUT_MS);
+  }
+
+  /** Prepared alike; fewer when memory is short. */
+  #createTransfers(count: number, setup: TransferSetup): Transfer[] {
+    const transfers: Transfer[] = [];
+    for (let n = 0; n < count; n++) {
+      const transfer = this.#factory.create(
+        setup.lengthBytes,
+        setup.packetLengthsBytes?.length ?? 0,
+      );
+      if (transfer === undefined) break;
+      transfer.prepare(setup);
+      // The first of them are not to wait for the pages they use.
+      transfer.buffer.fill(0);
+      transfers.push(transfer);
+    }
+    return transfers;
   }
 
   #start(
@@ -304,41 +334,11 @@ export class DeviceTransfers {
     });
   }
 
-  #checkInput(
-    options: InputOptions,
-    endpoint: EndpointDescriptor,
+  #refused(
+    { code, reason }: Refusal,
     operation: string,
-  ): {
-    readonly lengthBytes: number;
-    readonly packets: readonly number[] | undefined;
-    readonly count: number;
-  } {
-    const refuse = (reason: string): UsbError =>
-      new UsbError({
-        code: "invalidParameter",
-        device: this.#label,
-        operation,
-        reason,
-      });
-    const count = options.transfersInFlight;
-    if (!isIntegerIn(count, 1, MAX_TRANSFERS_IN_FLIGHT)) {
-      throw refuse(`transfers in flight are 1 to ${MAX_TRANSFERS_IN_FLIGHT}`);
-    }
-    const packetBytes = endpoint.maxPacketSize *
-      endpoint.transactionsPerMicroframe;
-    if (endpoint.transferType !== "isochronous") {
-      const lengthBytes = options.transferLengthBytes ?? packetBytes;
-      if (!isIntegerIn(lengthBytes, 1, MAX_TRANSFER_BYTES)) {
-        throw refuse(`a transfer carries 1 to ${MAX_TRANSFER_BYTES} bytes`);
-      }
-      return { lengthBytes, packets: undefined, count };
-    }
-    const packetCount = options.packetsPerTransfer ?? PACKETS_PER_TRANSFER;
-    if (!isIntegerIn(packetCount, 1, MAX_PACKETS_PER_TRANSFER)) {
-      throw refuse(`packets per transfer are 1 to ${MAX_PACKETS_PER_TRANSFER}`);
-    }
-    const packets = new Array<number>(packetCount).fill(packetBytes);
-    return { lengthBytes: packetBytes * packetCount, packets, count };
+  ): UsbError {
+    return new UsbError({ code, device: this.#label, operation, reason });
   }
 
   #queue(endpoint: number): InFlightQueue {
@@ -355,8 +355,4 @@ function fill(transfer: Transfer, plan: TransferPlan): void {
   const { headBytes, data } = plan;
   if (headBytes !== undefined) transfer.buffer.set(headBytes);
   if (data !== undefined) transfer.buffer.set(data, headBytes?.length ?? 0);
-}
-
-function isIntegerIn(value: number, min: number, max: number): boolean {
-  return Number.isInteger(value) && value >= min && value <= max;
 }

@@ -27,6 +27,9 @@ const LOOK_BYTES = 12;
 
 /** Of `status`, an `int`. */
 const STATUS_BYTES = TYPE_SIZE_BYTES[TRANSFER.fields.status[1]];
+/** Of `length`, an `int`, and where it is behind `status`. */
+const LENGTH_BYTES = TYPE_SIZE_BYTES[TRANSFER.fields.length[1]];
+const LENGTH_IN_LOOK = TRANSFER.fields.length[0] - TRANSFER.fields.status[0];
 
 /** What changes from use to use, from `flags` to `length`. */
 const HEAD_OFFSET = TRANSFER.fields.flags[0];
@@ -47,6 +50,8 @@ export class TransferFactory {
   readonly look: Int32Array<ArrayBuffer>;
   /** Where {@linkcode TransferFactory.look} is, for libusb's side. */
   readonly lookPointer: Pointer;
+  /** Where `length` is in it. */
+  readonly lookLengthPointer: Pointer;
   /** From `flags` to `length` of the struct being filled in. */
   readonly headPointer: Pointer;
   /** A struct being filled in. */
@@ -69,11 +74,15 @@ export class TransferFactory {
     this.lookPointer = this.memory.pointerTo(lookBytes);
     this.structBytes = nativeBytes(PACKET_TABLE_OFFSET);
     this.structView = new DataView(this.structBytes.buffer);
-    const head = this.memory.pointer(
-      this.memory.addressOf(this.structBytes) + BigInt(HEAD_OFFSET),
-    );
-    assert(head !== null, "A buffer has no address");
-    this.headPointer = head;
+    this.lookLengthPointer = this.#within(lookBytes, LENGTH_IN_LOOK);
+    this.headPointer = this.#within(this.structBytes, HEAD_OFFSET);
+  }
+
+  #within(bytes: Uint8Array<ArrayBuffer>, offsetBytes: number): Pointer {
+    const { memory } = this;
+    const place = memory.pointer(memory.addressOf(bytes) + BigInt(offsetBytes));
+    assert(place !== null, "A buffer has no address");
+    return place;
   }
 
   /** From {@linkcode TransferFactory.endCancels} on no transfer may be cancelled. */
@@ -128,7 +137,7 @@ export interface TransferSetup {
   readonly packetLengthsBytes?: readonly number[] | undefined;
 }
 
-/** A ring's slot. One class only: that keeps the way of every report quick. */
+/** An input's slot. One class only: that keeps the way of every report quick; outputs go by `onFinished`. */
 export interface TransferOwner {
   /** Its transfer is finished. */
   finished(): void;
@@ -146,12 +155,15 @@ export class Transfer {
   readonly #struct: Pointer;
   readonly #head: Pointer;
   readonly #statusField: Pointer;
+  readonly #lengthField: Pointer;
   readonly #packets: PacketTable | undefined;
   readonly #packetsMax: number;
   readonly #bufferAddress: bigint;
   /** What the rest of the struct was written for. */
   #handle = 0n;
   #packetCount = 0;
+  /** As the struct has it. */
+  #lengthBytes = 0;
   #isFreed = false;
   #isFreeWanted = false;
   #cancels = 0;
@@ -191,6 +203,7 @@ export class Transfer {
     };
     this.#head = at(HEAD_OFFSET);
     this.#statusField = at(TRANSFER.fields.status[0]);
+    this.#lengthField = at(TRANSFER.fields.length[0]);
     this.#packets = allocation.packetsMax === 0 ? undefined : new PacketTable(
       factory,
       at(PACKET_TABLE_OFFSET),
@@ -223,6 +236,7 @@ export class Transfer {
     view.setUint32(fields.timeout[0], timeoutMs, true);
     view.setInt32(fields.status[0], STATUS_PENDING, true);
     view.setInt32(fields.length[0], setup.lengthBytes, true);
+    this.#lengthBytes = setup.lengthBytes;
     if (packets !== undefined) this.#packets?.write(packets);
     if (this.#handle !== setup.handle || this.#packetCount !== packetCount) {
       this.#writeWhole(setup.handle, packetCount);
@@ -244,14 +258,33 @@ export class Transfer {
     this.#packetCount = packetCount;
   }
 
+  /** Changes how much it moves, and nothing else. Costs nothing when that is as before. */
+  resize(lengthBytes: number): void {
+    if (lengthBytes === this.#lengthBytes) return;
+    assert(
+      this.queue === undefined,
+      "A transfer in flight is not to be changed",
+    );
+    assert(lengthBytes <= this.buffer.length, "The buffer is too small");
+    const factory = this.#factory;
+    factory.look[1] = lengthBytes;
+    // SAFETY: four bytes of the factory's buffer into our own struct, not in flight.
+    factory.copyNative(
+      this.#lengthField,
+      factory.lookLengthPointer,
+      LENGTH_BYTES,
+    );
+    this.#lengthBytes = lengthBytes;
+  }
+
   /**
    * Hands it to the kernel. Gives libusb's result: 0, or why not; then nothing
    * was submitted.
    */
   submit(): number {
     const factory = this.#factory;
-    // Whoever was shown a report could have passed its memory on.
-    assert(this.buffer.length > 0, "The memory of a report was transferred");
+    // Whoever it was lent to could have passed its memory on.
+    assert(this.buffer.length > 0, "Lent memory was transferred");
     this.wasCancelled = false;
     // SAFETY: four bytes of our own struct.
     factory.fillNative(this.#statusField, STATUS_PENDING_BYTE, STATUS_BYTES);

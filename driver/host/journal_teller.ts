@@ -44,6 +44,7 @@ const ARRIVALS: ReadonlySet<JournalKind> = new Set<JournalKind>([
   "timer",
   "command",
   "done",
+  "over",
 ]);
 
 /** Sends frames with events; `false` when there was no room. */

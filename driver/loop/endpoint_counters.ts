@@ -11,6 +11,9 @@ import type {
   InputCounters,
   InputOptions,
   InputRing,
+  OutputCounters,
+  OutputOptions,
+  OutputRing,
   Report,
   TransferOutcome,
   TransferStatus,
@@ -58,6 +61,7 @@ export class EndpointCounters {
   #bytesOut = 0;
   #inFlight = 0;
   readonly #inputs = new Set<WatchedInput>();
+  readonly #outputs = new Set<WatchedOutput>();
 
   /** `durations` are those of all endpoints of this type. */
   constructor(
@@ -114,10 +118,30 @@ export class EndpointCounters {
     return input;
   }
 
+  /**
+   * Opens a standing output. What it wrote is counted when somebody asks: nothing
+   * is added to the way of a transfer.
+   *
+   * @throws {UsbError} As `DevicePort.openOutput`.
+   */
+  openOutput(
+    port: DevicePort,
+    options: OutputOptions,
+    onOver: (output: OutputRing) => void,
+  ): OutputRing {
+    const output = new WatchedOutput(port, options, (over) => {
+      this.#past(over);
+      onOver(over);
+    });
+    this.#outputs.add(output);
+    return output;
+  }
+
   /** Sums up. */
   get sums(): EndpointSums {
     const ended = { ...this.#ended };
     let inFlight = this.#inFlight;
+    let bytesOut = this.#bytesOut;
     let isPaused = false;
     for (const { counters } of this.#inputs) {
       ended.completed += counters.delivered;
@@ -125,12 +149,18 @@ export class EndpointCounters {
       inFlight += counters.inFlight;
       isPaused ||= counters.held > 0;
     }
+    for (const { counters } of this.#outputs) {
+      ended.completed += counters.delivered;
+      ended.cancelled += counters.cancelled;
+      inFlight += counters.inFlight;
+      bytesOut += counters.transferredBytes;
+    }
     return {
       endpoint: this.endpoint,
       type: this.type,
       ended,
       bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
+      bytesOut,
       inFlight,
       isPaused,
     };
@@ -143,6 +173,16 @@ export class EndpointCounters {
     this.#ended.completed += delivered;
     this.#ended.cancelled += cancelled;
     if (input.failure !== undefined) this.#ended[input.failure] += failed;
+  }
+
+  /** An output that is over counts as a sum only. */
+  #past(output: WatchedOutput): void {
+    if (!this.#outputs.delete(output)) return;
+    const { counters } = output;
+    this.#ended.completed += counters.delivered;
+    this.#ended.cancelled += counters.cancelled;
+    this.#ended[output.failure ?? "error"] += counters.failed;
+    this.#bytesOut += counters.transferredBytes;
   }
 }
 
@@ -198,6 +238,51 @@ class WatchedInput implements InputRing {
   async stop(): Promise<void> {
     await this.#ring?.stop();
     this.#watch.over(this);
+  }
+}
+
+/** A standing output that tells when it is over. */
+class WatchedOutput implements OutputRing {
+  /** How it ended, when by itself. */
+  failure: TransferStatus | undefined;
+  readonly #ring: OutputRing;
+  readonly #onOver: (output: WatchedOutput) => void;
+
+  constructor(
+    port: DevicePort,
+    options: OutputOptions,
+    onOver: (output: WatchedOutput) => void,
+  ) {
+    this.#onOver = onOver;
+    this.#ring = port.openOutput({
+      ...options,
+      onEnd: (end) => {
+        this.failure = end.status;
+        onOver(this);
+        options.onEnd(end);
+      },
+    });
+  }
+
+  get endpoint(): EndpointAddress {
+    return this.#ring.endpoint;
+  }
+
+  get counters(): OutputCounters {
+    return this.#ring.counters;
+  }
+
+  resume(): void {
+    this.#ring.resume();
+  }
+
+  drained(): Promise<void> {
+    return this.#ring.drained();
+  }
+
+  async stop(): Promise<void> {
+    await this.#ring.stop();
+    this.#onOver(this);
   }
 }
 

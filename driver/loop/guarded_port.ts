@@ -13,16 +13,20 @@ import type {
   DevicePort,
   InputOptions,
   InputRing,
+  OutputEnd,
+  OutputOptions,
+  OutputRing,
   TransferOutcome,
   TransferRequest,
 } from "../port.ts";
-import type {
-  AlternateSetting,
-  ConfigurationDescriptor,
-  ConfigurationValue,
-  DeviceCapability,
-  EndpointAddress,
-  InterfaceNumber,
+import {
+  type AlternateSetting,
+  type ConfigurationDescriptor,
+  type ConfigurationValue,
+  type DeviceCapability,
+  type EndpointAddress,
+  hex,
+  type InterfaceNumber,
 } from "../usb.ts";
 import { EndpointCounters } from "./endpoint_counters.ts";
 import { Histogram } from "./histogram.ts";
@@ -34,7 +38,7 @@ import { transferBytes, transferName } from "./transfer_words.ts";
 type Requests = NonNullable<Driver["requests"]>;
 
 /**
- * Where the driver's own transfers are, standing inputs left out. At any time
+ * Where the driver's own transfers are, standing inputs and outputs left out. At any time
  * `submitted = completed + failed + cancelled + refused + inFlight`.
  */
 export interface TransferCounters {
@@ -69,10 +73,11 @@ export interface GuardOptions {
 export class GuardedPort implements DevicePort {
   /** Where the driver's own transfers are. */
   readonly counters: TransferCounters = noTransfers();
-  /** When a transfer last ended; `undefined` before the first. */
-  lastTransferMs: number | undefined;
+  #lastTransferMs: number | undefined;
   readonly #port: DevicePort;
   readonly #options: GuardOptions;
+  /** Standing outputs, and how many transfers of each had ended at the last look. */
+  readonly #outputs = new Map<OutputRing, number>();
   /** Of the live settings. */
   readonly #endpoints = new Map<EndpointAddress, EndpointCounters>();
   readonly #control: EndpointCounters;
@@ -84,6 +89,29 @@ export class GuardedPort implements DevicePort {
     this.#port = port;
     this.#options = options;
     this.#control = options.telemetry.endpoint(0, "control");
+  }
+
+  /** With the device now, those of standing outputs too. */
+  get inFlight(): number {
+    let inFlight = this.counters.inFlight;
+    for (const { counters } of this.#outputs.keys()) {
+      inFlight += counters.inFlight;
+    }
+    return inFlight;
+  }
+
+  /**
+   * When a transfer last ended; `undefined` before the first. Those of standing
+   * outputs are seen when somebody looks: a transfer of theirs tells nobody.
+   */
+  lastTransferMs(): number | undefined {
+    for (const [output, seen] of this.#outputs) {
+      const { completed } = output.counters;
+      if (completed === seen) continue;
+      this.#outputs.set(output, completed);
+      this.#lastTransferMs = this.#options.nowMs();
+    }
+    return this.#lastTransferMs;
   }
 
   /** Where it is and what it says it is. */
@@ -187,8 +215,9 @@ export class GuardedPort implements DevicePort {
           ? { ...request, signal: this.#options.signal() }
           : request,
       );
-      this.lastTransferMs = nowMs();
-      endpoint.ended(outcome, isIn(request), this.lastTransferMs - startedMs);
+      const endedMs = nowMs();
+      this.#lastTransferMs = endedMs;
+      endpoint.ended(outcome, isIn(request), endedMs - startedMs);
       if (outcome.status === "completed") counters.completed++;
       else if (outcome.status === "cancelled") counters.cancelled++;
       else counters.failed++;
@@ -213,6 +242,28 @@ export class GuardedPort implements DevicePort {
   /** A standing input of the driver's own, which the session does not tend. */
   openInput(options: InputOptions): InputRing {
     return this.#endpoint(options.endpoint).openInput(this.#port, options);
+  }
+
+  /** A standing output of the driver's own. It ends with the session at the latest. */
+  openOutput(options: OutputOptions): OutputRing {
+    const { journal, onGone } = this.#options;
+    const name = `output ${hex(options.endpoint)}`;
+    const onEnd = (end: OutputEnd): void => {
+      journal.record("over", `${name} ${end.status}`, end.actualLengthBytes);
+      if (end.status === "noDevice") onGone();
+      options.onEnd(end);
+    };
+    const output = this.#endpoint(options.endpoint).openOutput(
+      this.#port,
+      { ...options, onEnd },
+      (over) => {
+        this.lastTransferMs();
+        this.#outputs.delete(over);
+      },
+    );
+    journal.record("call", name);
+    this.#outputs.set(output, 0);
+    return output;
   }
 
   /** @throws {UsbError} `state`, always: the session closes the device. */

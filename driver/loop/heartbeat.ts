@@ -21,10 +21,10 @@ export function heartbeatOf(
 ): Heartbeat {
   const ageMs = Math.min(
     open?.inputs.lastReportAgeMs ?? Infinity,
-    nowMs - (open?.guard.lastTransferMs ?? -Infinity),
+    nowMs - (open?.guard.lastTransferMs() ?? -Infinity),
   );
   const inFlight = (open?.inputs.inFlight ?? 0) +
-    (open?.guard.counters.inFlight ?? 0);
+    (open?.guard.inFlight ?? 0);
   return {
     ...facts,
     transfersInFlight: inFlight,

@@ -17,6 +17,7 @@ const SIGNS: Partial<Readonly<Record<JournalKind, string>>> = {
   done: "←",
   look: "?",
   offer: "←",
+  ask: "?",
   over: "←",
   abort: "←",
   now: "←",
@@ -28,6 +29,7 @@ const SIGNS: Partial<Readonly<Record<JournalKind, string>>> = {
   clear: "→",
   looked: "=",
   offered: "=",
+  asked: "→",
   resume: "→",
   failure: "✗",
 };

@@ -12,6 +12,8 @@ import type {
   InputCounters,
   InputOptions,
   InputRing,
+  OutputOptions,
+  OutputRing,
   PacketOutcome,
   Report,
   TransferOutcome,
@@ -27,6 +29,7 @@ import {
   type InterfaceNumber,
 } from "../usb.ts";
 import { errorData } from "./error_data.ts";
+import { recordedOutput } from "./recorded_output.ts";
 import type { Recorder } from "./recorder.ts";
 import { toHex } from "./recording.ts";
 import { transferBytes, transferName } from "./transfer_words.ts";
@@ -229,6 +232,15 @@ export class RecordedPort implements DevicePort {
       name,
       recorder,
       stop: (run) => this.#simple(`stopInput ${hex(endpoint)}`, [], run),
+    });
+  }
+
+  /** A standing output of the driver's own. */
+  openOutput(options: OutputOptions): OutputRing {
+    return recordedOutput(options, {
+      port: this.#port,
+      recorder: this.#recorder,
+      call: (name, run) => this.#simple(name, [], run),
     });
   }
 

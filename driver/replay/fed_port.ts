@@ -6,12 +6,15 @@
 
 import type { Json } from "../driver.ts";
 import type { JournalEvent } from "../loop/journal.ts";
+import { soon } from "../loop/soon.ts";
 import type {
   DeviceInfo,
   DevicePort,
   InputCounters,
   InputOptions,
   InputRing,
+  OutputOptions,
+  OutputRing,
   PacketOutcome,
   Report,
   TransferOutcome,
@@ -28,6 +31,7 @@ import {
   interfaceNumber,
 } from "../usb.ts";
 import { errorIn, FedCalls, listOf, membersOf } from "./fed_calls.ts";
+import { FedOutput } from "./fed_output.ts";
 import type { Tape } from "./tape.ts";
 
 /** What a device is made of. */
@@ -49,6 +53,7 @@ export class FedPort implements DevicePort {
   readonly calls = new FedCalls();
   readonly #parts: FedPortParts;
   readonly #rings = new Map<number, InputOptions>();
+  readonly #outputs = new Map<number, FedOutput>();
 
   /** Claims nothing yet. */
   constructor(parts: FedPortParts) {
@@ -145,11 +150,7 @@ export class FedPort implements DevicePort {
 
   /** A standing input, fed with what came. */
   openInput(options: InputOptions): InputRing {
-    const { tape, callId } = this.#parts;
-    const id = callId();
-    const answer = tape.answeredAtOnce(id);
-    const failure = answer && errorIn(answer);
-    if (failure !== undefined) throw failure.error;
+    const id = this.#opened();
     this.#rings.set(id, options);
     return new FedRing(options.endpoint, {
       resume: () => this.#resumed(id),
@@ -160,6 +161,24 @@ export class FedPort implements DevicePort {
     });
   }
 
+  /** A standing output, whose source is asked as it was asked. */
+  openOutput(options: OutputOptions): OutputRing {
+    const id = this.#opened();
+    const output = new FedOutput(options, {
+      resume: () => this.#askWithin(id, "resumed"),
+      called: () => this.#called(),
+    });
+    this.#outputs.set(id, output);
+    // As a port does: when whoever opens it has it in hand.
+    soon(() => this.#askWithin(id, "opened"));
+    return output;
+  }
+
+  /** The source of an output is asked. `false`: there is no such output. */
+  ask(id: number, event: JournalEvent): boolean {
+    return this.#outputs.get(id)?.ask(event) === true;
+  }
+
   /** A report of an input that the driver opened itself. `false`: there is no such input. */
   offer(id: number, event: JournalEvent): boolean {
     const ring = this.#rings.get(id);
@@ -167,8 +186,11 @@ export class FedPort implements DevicePort {
     return ring !== undefined;
   }
 
-  /** Such an input ended by itself. */
+  /** Such an input, or an output, ended by itself. */
   over(id: number, event: JournalEvent): boolean {
+    const output = this.#outputs.get(id);
+    output?.over(event, outcomeOf(event));
+    if (output !== undefined) return true;
     const ring = this.#rings.get(id);
     ring?.onEnd(outcomeOf(event));
     return ring !== undefined;
@@ -182,6 +204,25 @@ export class FedPort implements DevicePort {
   /** As `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The number of what is opened, unless that failed then. */
+  #opened(): number {
+    const { tape, callId } = this.#parts;
+    const id = callId();
+    const answer = tape.answeredAtOnce(id);
+    const failure = answer && errorIn(answer);
+    if (failure !== undefined) throw failure.error;
+    return id;
+  }
+
+  #askWithin(id: number, within: "opened" | "resumed"): void {
+    const { tape } = this.#parts;
+    for (
+      let asked = tape.askedAtOnce(id, within);
+      asked !== undefined;
+      asked = tape.askedAtOnce(id, within)
+    ) this.ask(id, asked);
   }
 
   /** What was held is offered within the call. */

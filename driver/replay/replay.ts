@@ -21,6 +21,7 @@ import {
   INPUT_KINDS,
   Recorder,
 } from "../loop/recorder.ts";
+import { soon } from "../loop/soon.ts";
 import type { DeviceInfo } from "../port.ts";
 import { alternateSetting } from "../usb.ts";
 import { listOf, membersOf, paramsOf } from "./fed_calls.ts";
@@ -201,6 +202,15 @@ class Replay {
       this.#lastEnd = { name: event.name, failure };
     }
     this.#tape.did(event);
+    soon(() => this.#giveTogether());
+  }
+
+  /** What came between two things that the driver did in one go comes between them. */
+  #giveTogether(): void {
+    if (this.#tape.divergence !== undefined) return;
+    const event = this.#tape.togetherNow();
+    const id = this.#tape.idOf(event?.id);
+    if (event !== undefined && id !== undefined) this.#answer(id, event);
   }
 
   #feed(event: JournalEvent): void {
@@ -222,6 +232,8 @@ class Replay {
         return this.#context.look(id, event);
       case "offer":
         return this.#port.offer(id, event);
+      case "ask":
+        return this.#port.ask(id, event);
       case "over":
         return this.#port.over(id, event);
       default:

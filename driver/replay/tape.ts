@@ -135,6 +135,29 @@ export class Tape {
     );
   }
 
+  /** That the source of an output is asked within that call of the output. */
+  askedAtOnce(
+    id: number,
+    within: "opened" | "resumed",
+  ): JournalEvent | undefined {
+    return this.#atOnce(({ kind, id: recorded, detail }) =>
+      kind === "ask" && this.idOf(recorded) === id &&
+      typeof detail === "object" && detail !== null && "within" in detail &&
+      detail["within"] === within
+    );
+  }
+
+  /**
+   * What came of an output in one go with what the driver did just now, so that
+   * the rest of what it did comes after. The next of it, once.
+   */
+  togetherNow(): JournalEvent | undefined {
+    return this.#atOnce((event) =>
+      (event.kind === "ask" || event.kind === "over") && isTogether(event) &&
+      this.idOf(event.id) !== undefined
+    );
+  }
+
   /** The signal that the driver looks at next, if it is another one than before. */
   nextSignal(): JournalEvent | undefined {
     const found = this.#find();
@@ -147,9 +170,9 @@ export class Tape {
   get isNextTogether(): boolean {
     for (let at = this.at + 1; at < this.until; at++) {
       if (this.#done.has(at)) continue;
-      const { kind, detail } = this.events[at] ?? { kind: "state" };
-      return (kind === "look" || kind === "offer") &&
-        typeof detail === "object" && detail !== null && "together" in detail;
+      const event = this.events[at];
+      return event !== undefined && TOGETHER.has(event.kind) &&
+        isTogether(event);
     }
     return false;
   }
@@ -239,6 +262,18 @@ export class Tape {
     this.#hash.number(sizeBytes);
     this.#hash.text16(JSON.stringify(detail ?? null));
   }
+}
+
+/** What may come in one go with what came before it. */
+const TOGETHER: ReadonlySet<JournalKind> = new Set<JournalKind>([
+  "look",
+  "offer",
+  "ask",
+  "over",
+]);
+
+function isTogether({ detail }: JournalEvent): boolean {
+  return typeof detail === "object" && detail !== null && "together" in detail;
 }
 
 const NONE = new Uint8Array();

@@ -5,6 +5,7 @@
  */
 
 import { UsbError, type UsbErrorCode } from "../errors.ts";
+import { MAX_TRANSFERS_IN_FLIGHT } from "../limits.ts";
 import type { InputOptions, TransferRequest } from "../port.ts";
 import {
   directionOf,
@@ -39,9 +40,22 @@ export class SimulatedAccess {
     this.#label = options.label;
   }
 
-  /** The transfer an input makes over and over. @throws {UsbError} `notFound`, `state`. */
+  /**
+   * The transfer an input makes over and over.
+   *
+   * @throws {UsbError} `notFound`, `state`, `invalidParameter`.
+   */
   inputRequest(options: InputOptions, operation: string): TransferRequest {
-    const { endpoint } = options;
+    const { endpoint, transfersInFlight } = options;
+    const isCount = Number.isInteger(transfersInFlight) &&
+      transfersInFlight >= 1 && transfersInFlight <= MAX_TRANSFERS_IN_FLIGHT;
+    if (!isCount) {
+      throw this.error(
+        "invalidParameter",
+        operation,
+        `${transfersInFlight} transfers in flight are not 1 to ${MAX_TRANSFERS_IN_FLIGHT}`,
+      );
+    }
     const descriptor = this.endpoint(endpoint, operation);
     if (directionOf(endpoint) !== "in") {
       throw this.error("notFound", operation, "it is no IN endpoint");

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { MAX_TRANSFERS_IN_FLIGHT } from "../limits.ts";
+import { checkOutput } from "../loop/output_check.ts";
+import { StandingOutput } from "../loop/standing_output.ts";
 import { deviceLabel } from "../match.ts";
 import type {
   DeviceInfo,
@@ -12,6 +13,8 @@ import type {
   InputOptions,
   InputRing,
   OpenOptions,
+  OutputOptions,
+  OutputRing,
   TransferOutcome,
   TransferRequest,
 } from "../port.ts";
@@ -31,6 +34,7 @@ import type { Deliveries } from "./deliveries.ts";
 import { URB_OVERHEAD_BYTES } from "./sim_limits.ts";
 import { SimulatedAccess } from "./simulated_access.ts";
 import { SimulatedInput } from "./simulated_input.ts";
+import { simulatedSlots, type SubmitOut } from "./simulated_output.ts";
 import {
   type CancelReason,
   emptyOutcome,
@@ -68,6 +72,7 @@ export class SimulatedDevice implements DevicePort {
   readonly #detached = new Set<number>();
   readonly #flights = new Set<Flight>();
   readonly #inputs = new Set<SimulatedInput>();
+  readonly #outputs = new Set<StandingOutput>();
   #closing: Promise<void> | undefined;
 
   /** Made by the port. */
@@ -234,40 +239,19 @@ export class SimulatedDevice implements DevicePort {
     });
     if (request.signal?.aborted === true) return emptyOutcome("cancelled");
     const { promise, resolve } = Promise.withResolvers<TransferOutcome>();
-    const endings: (() => void)[] = [];
+    const { signal, timeoutMs } = request;
+    const abort = (): void => flight.cancel("cancelled");
     const flight = this.#submit(parts, (outcome) => {
-      for (const end of endings) end();
+      signal?.removeEventListener("abort", abort);
       resolve(outcome);
-    });
-    if (request.timeoutMs !== undefined && request.timeoutMs > 0) {
-      const timer = this.#options.bus.clock.setTimer(
-        request.timeoutMs,
-        () => flight.cancel("timedOut"),
-      );
-      endings.push(() => timer.cancel());
-    }
-    const { signal } = request;
-    if (signal !== undefined) {
-      const abort = (): void => flight.cancel("cancelled");
-      signal.addEventListener("abort", abort, { once: true });
-      endings.push(() => signal.removeEventListener("abort", abort));
-    }
+    }, timeoutMs);
+    signal?.addEventListener("abort", abort, { once: true });
     return promise;
   }
 
   openInput(options: InputOptions): InputRing {
     const operation = `open an input on endpoint ${hex(options.endpoint)}`;
     this.#checkOpen(operation);
-    const { transfersInFlight } = options;
-    const isCount = Number.isInteger(transfersInFlight) &&
-      transfersInFlight >= 1 && transfersInFlight <= MAX_TRANSFERS_IN_FLIGHT;
-    if (!isCount) {
-      throw this.#access.error(
-        "invalidParameter",
-        operation,
-        `${transfersInFlight} transfers in flight are not 1 to ${MAX_TRANSFERS_IN_FLIGHT}`,
-      );
-    }
     const request = this.#access.inputRequest(options, operation);
     const type = this.#access.typeOf(request, operation);
     // Checked once here, so that a wrong length throws now and not later.
@@ -282,6 +266,33 @@ export class SimulatedDevice implements DevicePort {
     });
     this.#inputs.add(input);
     return input;
+  }
+
+  openOutput(options: OutputOptions): OutputRing {
+    const { endpoint, transfersInFlight } = options;
+    const operation = `open an output on endpoint ${hex(endpoint)}`;
+    this.#checkOpen(operation);
+    const descriptor = this.#access.endpoint(endpoint, operation);
+    const shape = checkOutput(options, descriptor);
+    if ("reason" in shape) {
+      throw this.#access.error(shape.code, operation, shape.reason);
+    }
+    const type = descriptor.transferType;
+    const { usbfsMemory } = this.#options.bus;
+    const submit: SubmitOut = (data, ended) => {
+      const unit = { type, endpoint, data: data.slice() };
+      return usbfsMemory.hasRoom(data.length + URB_OVERHEAD_BYTES)
+        ? this.#submit(unit, ended, shape.timeoutMs)
+        : undefined;
+    };
+    const output = new StandingOutput({
+      options,
+      slots: simulatedSlots(transfersInFlight, shape.lengthBytes, submit),
+      settles: (back) => back,
+      onOver: (done) => void this.#outputs.delete(done),
+    });
+    this.#outputs.add(output);
+    return output;
   }
 
   close(): Promise<void> {
@@ -303,6 +314,7 @@ export class SimulatedDevice implements DevicePort {
   #submit(
     parts: UnitParts,
     ended: (outcome: TransferOutcome) => void,
+    timeoutMs = 0,
   ): { cancel(reason?: CancelReason): void } {
     const { bus, deliveries } = this.#options;
     const { endpoint } = parts;
@@ -314,6 +326,7 @@ export class SimulatedDevice implements DevicePort {
     const unit = new TransferUnit({
       ...parts,
       onComplete: () => {
+        limit?.cancel();
         bus.usbfsMemory.give(chargedBytes);
         deliveries.push(endpoint, () => {
           this.#flights.delete(flight);
@@ -323,14 +336,16 @@ export class SimulatedDevice implements DevicePort {
     });
     const flight: Flight = { unit, reason: "cancelled" };
     this.#flights.add(flight);
-    this.#device.submit(unit);
-    return {
-      cancel: (reason = "cancelled") => {
-        if (unit.isDone) return;
-        flight.reason = reason;
-        this.#device.cancel(unit);
-      },
+    const cancel = (reason: CancelReason = "cancelled"): void => {
+      if (unit.isDone) return;
+      flight.reason = reason;
+      this.#device.cancel(unit);
     };
+    const limit = timeoutMs > 0
+      ? bus.clock.setTimer(timeoutMs, () => cancel("timedOut"))
+      : undefined;
+    this.#device.submit(unit);
+    return { cancel };
   }
 
   /** Cancels the transfers of an interface, or all, and waits until they are back. */
@@ -340,6 +355,10 @@ export class SimulatedDevice implements DevicePort {
       (unit.type !== "control" &&
         this.#device.interfaceOf(unit.endpoint) === number)
     );
+    for (const output of [...this.#outputs]) {
+      const at = this.#device.interfaceOf(output.endpoint);
+      if (number === undefined || at === number) output.end("cancelled");
+    }
     for (const { unit } of flights) this.#device.cancel(unit);
     while (flights.some((flight) => this.#flights.has(flight))) {
       await new Promise<void>((resolve) =>

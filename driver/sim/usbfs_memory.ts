@@ -24,11 +24,15 @@ export class UsbfsMemory {
     return this.#usedBytes;
   }
 
+  /** Whether so much can be charged. */
+  hasRoom(lengthBytes: number): boolean {
+    return this.#limitBytes === 0 ||
+      this.#usedBytes + lengthBytes <= this.#limitBytes;
+  }
+
   /** Charges; `false` when the budget is used up. */
   take(lengthBytes: number): boolean {
-    const isOver = this.#limitBytes > 0 &&
-      this.#usedBytes + lengthBytes > this.#limitBytes;
-    if (isOver) return false;
+    if (!this.hasRoom(lengthBytes)) return false;
     this.#usedBytes += lengthBytes;
     return true;
   }

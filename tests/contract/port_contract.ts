@@ -14,6 +14,8 @@ import { FAILURE_TESTS } from "./failure_contract.ts";
 import { INPUT_TESTS } from "./input_contract.ts";
 import { ISOCHRONOUS_TESTS } from "./isochronous_contract.ts";
 import { LIFETIME_TESTS } from "./lifetime_contract.ts";
+import { OUTPUT_TESTS } from "./output_contract.ts";
+import { OUTPUT_EDGE_TESTS } from "./output_edges_contract.ts";
 import { SETTINGS_TESTS } from "./settings_contract.ts";
 import { TRANSFER_TESTS } from "./transfer_contract.ts";
 
@@ -24,6 +26,8 @@ export const PORT_CONTRACT: readonly ContractTest[] = [
   ...TRANSFER_TESTS,
   ...FAILURE_TESTS,
   ...INPUT_TESTS,
+  ...OUTPUT_TESTS,
+  ...OUTPUT_EDGE_TESTS,
   ...ISOCHRONOUS_TESTS,
   ...LIFETIME_TESTS,
 ];

@@ -155,6 +155,7 @@ function commandsOf(parts: HandlerParts): NonNullable<AnyDriver["commands"]> {
     late: command("Waits for a late answer", (c) => late(c, chance), 100),
     wait: command("Waits for a report", (c) => awaitReport(c, chance)),
     halt: command("Halts an endpoint", (c) => halt(c, chance)),
+    write: command("Writes chunks", (c) => write(c, chance), 300),
     fail: {
       description: "Fails at once",
       run: (_state, _params, context) => fail(context, chance),
@@ -191,6 +192,27 @@ async function halt(context: Context, chance: Chance): Promise<null> {
   const setup = { ...request(LOOPBACK_REQUEST.halt), index };
   await context.device.controlOut(setup, undefined, { timeoutMs: 100 });
   return null;
+}
+
+/** Chunks of any size, by a writer of any depth; it may be left without a close. */
+async function write(context: Context, chance: Chance): Promise<number> {
+  const writer = context.device.endpoint(0x03).openWritable({
+    transfersInFlight: chance.integer(1, 4),
+    transferLengthBytes: chance.pick([64, 512, 1024]),
+    zeroLengthPacket: chance.happens(0.5),
+    timeoutMs: chance.pick([0, 50]),
+  }).getWriter();
+  writer.closed.catch(() => {});
+  let written = 0;
+  for (let n = chance.integer(1, 6); n > 0; n--) {
+    const chunk = chance.bytes(chance.pick([0, 1, 512, 3_000]));
+    await writer.write(chunk);
+    written += chunk.length;
+    context.emit("written", { written });
+  }
+  if (chance.happens(0.8)) await writer.close();
+  else if (chance.happens(0.5)) await writer.abort();
+  return written;
 }
 
 async function start(context: Context, chance: Chance): Promise<void> {

@@ -12,6 +12,8 @@ import type {
   InputCounters,
   InputOptions,
   InputRing,
+  OutputOptions,
+  OutputRing,
   Report,
   TransferOutcome,
   TransferRequest,
@@ -32,6 +34,7 @@ import {
   type TransferType,
   vendorId,
 } from "../../driver/usb.ts";
+import { FakeOutput } from "./fake_output.ts";
 
 export const INTERRUPT_IN = endpointAddress(0x81);
 export const BULK_IN = endpointAddress(0x82);
@@ -144,6 +147,8 @@ export class FakeDevice implements DevicePort {
   readonly claimed = new Map<InterfaceNumber, AlternateSetting>();
   /** Every ring opened, in order. */
   readonly rings: FakeRing[] = [];
+  /** Every output opened, in order. */
+  readonly outputs: FakeOutput[] = [];
   readonly requests: TransferRequest[] = [];
   readonly calls: string[] = [];
   readonly #clock: Clock;
@@ -223,8 +228,16 @@ export class FakeDevice implements DevicePort {
     return ring;
   }
 
+  openOutput(options: OutputOptions): OutputRing {
+    if (this.isGone) throw gone("open an output");
+    const output = new FakeOutput(this, options);
+    this.outputs.push(output);
+    return output;
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
+    for (const output of this.outputs) output.leave();
     for (const ring of this.rings) await ring.stop();
     await this.#call("close");
   }

@@ -177,6 +177,7 @@ class Life {
       "wait",
       "wait",
       "halt",
+      "write",
       "fail",
       "misbehave",
       "unknown",
@@ -190,7 +191,7 @@ class Life {
 
   #fault(): void {
     const chance = this.#chance;
-    const endpoint = chance.pick([0, 0x81, 0x82, 0x01]);
+    const endpoint = chance.pick([0, 0x81, 0x82, 0x01, 0x03]);
     const rule: FaultRule = {
       endpoint,
       after: chance.integer(0, 3),

@@ -6,7 +6,12 @@ import {
 } from "../../driver/loop/histogram.ts";
 import { MAX_TIMEOUT_MS } from "../../driver/limits.ts";
 import type { EndpointSums } from "../../driver/loop/endpoint_counters.ts";
-import type { TransferStatus } from "../../driver/port.ts";
+import type {
+  OutputRing,
+  TransferOutcome,
+  TransferStatus,
+} from "../../driver/port.ts";
+import { endpointAddress } from "../../driver/usb.ts";
 import {
   type Bench,
   driverWith,
@@ -19,6 +24,8 @@ import {
   ISOCHRONOUS_IN,
   outcomeOf,
 } from "./fake_device.ts";
+
+const BULK_OUT = endpointAddress(0x02);
 
 const READ_INTERRUPTS = {
   endpoint: { type: "interrupt", direction: "in" },
@@ -192,6 +199,76 @@ Deno.test("Telemetry counts an input of the driver's own, opened in a handler", 
   ]);
   assertEquals(sums?.inFlight, 0);
   await stopBench(made);
+});
+
+Deno.test("Telemetry counts what a standing output writes, while it is open and when it is over", async () => {
+  const opened = Promise.withResolvers<OutputRing>();
+  let left = 3;
+  const made = await readyBench(driverWith({
+    commands: {
+      write: {
+        description: "Writes until it is told not to",
+        run: async (_state, _params, { device }) => {
+          const output = device.port.openOutput({
+            endpoint: BULK_OUT,
+            transfersInFlight: 2,
+            transferLengthBytes: 64,
+            source: () => left-- > 0 ? 40 : undefined,
+            onEnd: () => {},
+          });
+          await output.drained();
+          opened.resolve(output);
+          return null;
+        },
+      },
+    },
+  }));
+  const answer = made.session.command("write");
+  await made.clock.advance(0);
+  await answer;
+  const sums = (): unknown[] => {
+    const { ended, bytesOut, bytesIn, inFlight } = endpointOf(made, BULK_OUT) ??
+      {};
+    return [ended?.completed, ended?.stall, bytesOut, bytesIn, inFlight];
+  };
+  assertEquals(sums(), [3, 0, 120, 0, 0]);
+  assertEquals(made.session.telemetry().durations.bulk?.sumMs, 0);
+  const held = Promise.withResolvers<TransferOutcome>();
+  made.device.answer = () => held.promise;
+  left = 1;
+  (await opened.promise).resume();
+  assertEquals(sums(), [3, 0, 120, 0, 1]);
+  await made.clock.advance(300);
+  assertEquals(made.beats.at(-1)?.transfersInFlight, 1);
+  held.resolve(outcomeOf("stall"));
+  await made.clock.advance(300);
+  assertEquals(sums(), [3, 1, 120, 0, 0]);
+  assertLess(made.beats.at(-1)?.lastTransferAgeMs ?? NaN, 301);
+  await stopBench(made);
+  assertEquals(sums(), [3, 1, 120, 0, 0]);
+});
+
+Deno.test("A standing output that finds the device gone tells the session", async () => {
+  const made = await readyBench(driverWith({
+    commands: {
+      write: {
+        description: "Writes",
+        run: (_state, _params, { device }) => {
+          device.port.openOutput({
+            endpoint: BULK_OUT,
+            transfersInFlight: 1,
+            source: () => 1,
+            onEnd: () => {},
+          });
+          return null;
+        },
+      },
+    },
+  }));
+  made.device.answer = () => outcomeOf("noDevice");
+  made.session.command("write").catch(() => {});
+  await made.clock.advance(3_000);
+  assertEquals((await made.session.ended).class, "device-gone");
 });
 
 Deno.test("Telemetry counts isochronous data by its packets", async () => {

@@ -14,6 +14,7 @@ const COMMANDS = [
   "late",
   "wait",
   "halt",
+  "write",
   "fail",
   "misbehave",
 ] as const;
@@ -50,7 +51,7 @@ function addFault({ bus, device, chance }: RecordedLife): void {
   if (plugged === undefined) return;
   plugged.device.faults.clear();
   plugged.device.faults.add({
-    endpoint: chance.pick([0, 0x81, 0x82, 0x01]),
+    endpoint: chance.pick([0, 0x81, 0x82, 0x01, 0x03]),
     after: chance.integer(0, 3),
     times: chance.pick([1, 3]),
     fault: chance.pick(faults),
