@@ -127,19 +127,23 @@ export class Endpoint {
     const writer = new EndpointWriter(this.#device, this.address, options);
     const forget = (): void => void (this.#writable = undefined);
     return new WritableStream({
-      start: (controller): void =>
+      start: (controller): void => {
         writer.onFailure((error) => {
           forget();
           controller.error(error);
-        }),
+        });
+        // At once: `abort` below is not called before the write that waits is over.
+        const { signal } = controller;
+        signal.addEventListener("abort", () => writer.cancel(signal.reason));
+      },
       write: (chunk): Promise<void> => writer.write(chunk),
       close: async (): Promise<void> => {
         forget();
         await writer.drain();
       },
-      abort: async (): Promise<void> => {
+      abort: async (reason): Promise<void> => {
         forget();
-        await writer.cancel();
+        await writer.cancel(reason);
       },
     });
   }

@@ -1,13 +1,15 @@
 /**
- * Writes chunks to one endpoint with several transfers in flight, in order. A
- * failure cancels what is behind it, so that the device sees no gap.
+ * Writes chunks to one endpoint with several transfers in flight, in order, from
+ * a standing output: a transfer costs no promise. A failure cancels what is
+ * behind it, so that the device sees no gap.
  *
  * @module
  */
 
 import type { Device } from "./device.ts";
 import { MAX_TIMEOUT_MS, MAX_TRANSFERS_IN_FLIGHT } from "./limits.ts";
-import type { TransferOutcome } from "./port.ts";
+import { liveEndpoint } from "./live_endpoint.ts";
+import type { OutputEnd, OutputRing } from "./port.ts";
 import { type EndpointAddress, hex } from "./usb.ts";
 
 /** Enough that the bus does not wait for us between two transfers. */
@@ -29,6 +31,16 @@ export interface WriterOptions {
   readonly timeoutMs?: number;
 }
 
+/** A chunk on its way to transfers. */
+interface Writing {
+  readonly chunk: Uint8Array;
+  readonly done: PromiseWithResolvers<void>;
+  atBytes: number;
+  /** Transfers of it that are still to be made: an empty one follows a chunk that fills its last packet. */
+  isData: boolean;
+  isEmptyDue: boolean;
+}
+
 /** Writes to one endpoint. */
 export class EndpointWriter {
   readonly #device: Device;
@@ -37,8 +49,10 @@ export class EndpointWriter {
   readonly #transferLengthBytes: number;
   readonly #zeroLengthPacket: boolean;
   readonly #timeoutMs: number;
-  readonly #inFlight = new Set<Promise<void>>();
-  readonly #cancel = new AbortController();
+  /** Opened by the first write. */
+  #output: OutputRing | undefined;
+  #packetBytes = 1;
+  #writing: Writing | undefined;
   #onFailure: (error: unknown) => void = () => {};
   #failure: { readonly error: unknown } | undefined;
 
@@ -78,7 +92,7 @@ export class EndpointWriter {
    * Puts a chunk on its way; resolves when its last piece is submitted.
    *
    * @throws {TypeError} When it is not bytes.
-   * @throws {UsbError} When a transfer before it failed.
+   * @throws {UsbError} When a transfer before it failed, or as `DevicePort.openOutput`.
    */
   async write(chunk: Uint8Array): Promise<void> {
     if (!(chunk instanceof Uint8Array)) {
@@ -88,71 +102,92 @@ export class EndpointWriter {
         }: a chunk is a Uint8Array`,
       );
     }
-    const length = this.#transferLengthBytes;
-    let offset = 0;
-    do {
-      const piece = chunk.subarray(offset, offset + length);
-      offset += piece.length;
-      await this.#room();
-      this.#submit(piece, this.#zeroLengthPacket && offset >= chunk.length);
-    } while (offset < chunk.length);
+    this.#check();
+    this.#output ??= this.#open();
+    const writing: Writing = {
+      chunk,
+      done: Promise.withResolvers(),
+      atBytes: 0,
+      isData: true,
+      isEmptyDue: false,
+    };
+    this.#writing = writing;
+    this.#output.resume();
+    await writing.done.promise;
   }
 
   /** Resolves when everything has arrived. @throws {UsbError} When something has not. */
   async drain(): Promise<void> {
-    await Promise.all(this.#inFlight);
+    await this.#output?.drained();
     this.#check();
+    await this.#output?.stop();
   }
 
-  /** Cancels what is in flight and waits for it. */
-  async cancel(): Promise<void> {
-    this.#failure ??= { error: undefined };
-    this.#cancel.abort();
-    await Promise.all(this.#inFlight);
-  }
-
-  async #room(): Promise<void> {
-    while (this.#inFlight.size >= this.#transfersInFlight) {
-      await Promise.race(this.#inFlight);
-    }
-    this.#check();
+  /** Cancels what is in flight and waits for it; a write that waits is given up. */
+  async cancel(reason?: unknown): Promise<void> {
+    this.#giveUp(reason);
+    await this.#output?.stop();
   }
 
   #check(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  #submit(data: Uint8Array, zeroLengthPacket: boolean): void {
-    const flight = this.#transfer(data, zeroLengthPacket)
-      .catch((error) => this.#failed(error))
-      .then(() => void this.#inFlight.delete(flight));
-    this.#inFlight.add(flight);
-  }
-
-  async #transfer(data: Uint8Array, zeroLengthPacket: boolean): Promise<void> {
-    const outcome = await this.#device.port.transfer({
-      type: "out",
+  #open(): OutputRing {
+    const { port } = this.#device;
+    const output = port.openOutput({
       endpoint: this.#address,
-      data,
-      zeroLengthPacket,
+      transfersInFlight: this.#transfersInFlight,
+      transferLengthBytes: this.#transferLengthBytes,
       timeoutMs: this.#timeoutMs,
-      signal: this.#cancel.signal,
+      source: (data) => this.#fill(data),
+      onEnd: (end) => this.#ended(end),
     });
-    if (outcome.status !== "completed") throw this.#error(outcome);
+    this.#packetBytes = liveEndpoint(port, this.#address)?.maxPacketSize || 1;
+    return output;
   }
 
-  #failed(error: unknown): void {
+  /** The source: the next piece of the chunk, if there is one. */
+  #fill(data: Uint8Array): number | undefined {
+    const writing = this.#writing;
+    if (writing === undefined) return undefined;
+    const lengthBytes = writing.isData ? this.#piece(writing, data) : 0;
+    if (!writing.isData) {
+      if (writing.isEmptyDue && lengthBytes > 0) return lengthBytes;
+      this.#writing = undefined;
+      writing.done.resolve();
+    }
+    return lengthBytes;
+  }
+
+  #piece(writing: Writing, data: Uint8Array): number {
+    const { chunk, atBytes } = writing;
+    const end = Math.min(atBytes + data.length, chunk.length);
+    // A view is needed only for a part.
+    const isWhole = atBytes === 0 && end === chunk.length;
+    data.set(isWhole ? chunk : chunk.subarray(atBytes, end));
+    writing.atBytes = end;
+    writing.isData = end < chunk.length;
+    const lengthBytes = end - atBytes;
+    writing.isEmptyDue = this.#zeroLengthPacket && lengthBytes > 0 &&
+      lengthBytes % this.#packetBytes === 0;
+    return lengthBytes;
+  }
+
+  #ended(end: OutputEnd): void {
     if (this.#failure !== undefined) return;
-    this.#failure = { error };
-    this.#cancel.abort();
+    const error = end.error ?? this.#device.transferError(
+      end,
+      `write to endpoint ${hex(this.#address)}`,
+    );
+    this.#giveUp(error);
     this.#onFailure(error);
   }
 
-  #error(outcome: TransferOutcome): unknown {
-    return this.#device.transferError(
-      outcome,
-      `write to endpoint ${hex(this.#address)}`,
-    );
+  #giveUp(error: unknown): void {
+    this.#failure ??= { error };
+    this.#writing?.done.reject(error);
+    this.#writing = undefined;
   }
 }
 

@@ -218,12 +218,10 @@ Deno.test("Endpoint's writable keeps so many transfers in flight and no more", a
   const { requests, ends } = heldAnswers(fake);
   const writer = device.endpoint(BULK_OUT).openWritable({
     transfersInFlight: 2,
-    zeroLengthPacket: true,
   }).getWriter();
   const writes = [1, 2, 3].map((byte) => writer.write(Uint8Array.of(byte)));
   await settle();
   assertEquals(requests.map((request) => request.data[0]), [1, 2]);
-  assertEquals(requests[0]?.zeroLengthPacket, true);
   ends[0]?.(outcomeOf("completed"));
   await Promise.all(writes);
   assertEquals(requests.length, 3);
@@ -255,6 +253,133 @@ Deno.test("Endpoint's writable cancels what is in flight when it is aborted", as
   await writer.write(Uint8Array.of(1));
   await writer.abort(new TypeError("enough"));
   assertEquals(requests[0]?.signal?.aborted, true);
+});
+
+Deno.test("Endpoint's writable ends a chunk that fills its last packet with one without data", async () => {
+  const written = async (zeroLengthPacket: boolean): Promise<number[]> => {
+    const { fake, device } = await rig();
+    const lengths: number[] = [];
+    fake.answer = (request) => {
+      if (request.type === "out") lengths.push(request.data.length);
+      return outcomeOf("completed");
+    };
+    const writer = device.endpoint(BULK_OUT).openWritable({
+      transferLengthBytes: 1024,
+      zeroLengthPacket,
+    }).getWriter();
+    for (const lengthBytes of [512, 100, 1024, 0, 1536, 1030]) {
+      await writer.write(new Uint8Array(lengthBytes));
+    }
+    await writer.close();
+    return lengths;
+  };
+  assertEquals(await written(false), [512, 100, 1024, 0, 1024, 512, 1024, 6]);
+  assertEquals(
+    await written(true),
+    [512, 0, 100, 1024, 0, 0, 1024, 512, 0, 1024, 6],
+  );
+});
+
+Deno.test("Endpoint's writable takes a chunk over before it resolves, and makes no transfer without one", async () => {
+  const { fake, device } = await rig();
+  const { requests, ends } = heldAnswers(fake);
+  const writer = device.endpoint(BULK_OUT).openWritable({
+    transfersInFlight: 2,
+    transferLengthBytes: 2,
+  }).getWriter();
+  await settle();
+  assertEquals(fake.outputs.length, 0, "nothing is opened for nothing");
+  const chunk = Uint8Array.of(1, 2, 3, 4, 5);
+  const written = writer.write(chunk);
+  await settle();
+  assertEquals(requests.map(({ data }) => [...data]), [[1, 2], [3, 4]]);
+  ends[0]?.(outcomeOf("completed"));
+  await written;
+  chunk.fill(9);
+  assertEquals([...requests[2]?.data ?? []], [5]);
+  for (const end of ends) end(outcomeOf("completed"));
+  await writer.close();
+  assertEquals(requests.length, 3);
+  assertEquals(fake.outputs.map(({ counters }) => counters.inFlight), [0]);
+});
+
+Deno.test("Endpoint's writable fails a write that waits for room, and says what", async () => {
+  const { fake, device } = await rig();
+  const { requests, ends } = heldAnswers(fake);
+  const writer = device.endpoint(BULK_OUT).openWritable({
+    transfersInFlight: 1,
+    transferLengthBytes: 2,
+  }).getWriter();
+  writer.closed.catch(() => {});
+  const waiting = assertRejects(
+    () => writer.write(Uint8Array.of(1, 2, 3, 4)),
+    UsbError,
+    "Cannot write to endpoint 0x02 on 0957:1755@1-4: the time limit passed",
+  );
+  await settle();
+  ends[0]?.(outcomeOf("timedOut"));
+  assertEquals((await waiting).code, "timedOut");
+  assertEquals(requests.length, 1, "the rest is not sent");
+});
+
+Deno.test("Endpoint's writable gives up a write that waits when it is aborted", async () => {
+  const { fake, device } = await rig();
+  const { requests } = heldAnswers(fake);
+  const writer = device.endpoint(BULK_OUT).openWritable({
+    transfersInFlight: 1,
+    transferLengthBytes: 1,
+  }).getWriter();
+  writer.closed.catch(() => {});
+  const waiting = assertRejects(
+    () => writer.write(Uint8Array.of(1, 2)),
+    TypeError,
+    "enough",
+  );
+  await settle();
+  await writer.abort(new TypeError("enough"));
+  await waiting;
+  assertEquals([requests.length, requests[0]?.signal?.aborted], [1, true]);
+});
+
+Deno.test("Endpoint's writable fails when its close finds that not all arrived", async () => {
+  const { fake, device } = await rig();
+  const { ends } = heldAnswers(fake);
+  const writer = device.endpoint(BULK_OUT).writable.getWriter();
+  writer.closed.catch(() => {});
+  await writer.write(Uint8Array.of(1));
+  const closed = assertRejects(() => writer.close(), UsbError, "stalled");
+  await settle();
+  ends[0]?.(outcomeOf("stall"));
+  assertEquals((await closed).code, "stall");
+});
+
+Deno.test("Endpoint's writable fails a write that waits when the device is closed", async () => {
+  const { fake, device } = await rig();
+  heldAnswers(fake);
+  const writer = device.endpoint(BULK_OUT).openWritable({
+    transfersInFlight: 1,
+    transferLengthBytes: 1,
+  }).getWriter();
+  writer.closed.catch(() => {});
+  const waiting = assertRejects(
+    () => writer.write(Uint8Array.of(1, 2)),
+    UsbError,
+  );
+  await settle();
+  await device.close();
+  assertEquals((await waiting).code, "cancelled");
+});
+
+Deno.test("Endpoint's writable says why its device takes nothing at all", async () => {
+  const { fake, device } = await rig();
+  fake.unplug();
+  const writer = device.endpoint(BULK_OUT).writable.getWriter();
+  writer.closed.catch(() => {});
+  const refused = await assertRejects(
+    () => writer.write(Uint8Array.of(1)),
+    UsbError,
+  );
+  assertEquals(refused.code, "noDevice");
 });
 
 Deno.test("Endpoint's writable takes bytes only", async () => {
