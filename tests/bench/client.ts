@@ -3,7 +3,8 @@
  *
  *     client.ts input|fresh LIBRARY CASE...
  *
- * input: a standing input with a sink, data lent; OUT by `transfer` at depth.
+ * input: a standing input with a sink, data lent; OUT: a standing output, its
+ * source resubmits what the buffer holds.
  * fresh: `transfer` for each, a new buffer each, as WebUSB gives them.
  */
 

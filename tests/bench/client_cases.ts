@@ -13,6 +13,8 @@ import {
 
 const ISOCHRONOUS_NUMBER = 3;
 
+const NO_DATA = new Uint8Array();
+
 /** What a case took. */
 interface Used {
   readonly wallNs: number;
@@ -72,6 +74,42 @@ async function runInput(device: DevicePort, tally: Tally): Promise<Used> {
   const used = await measured(device, tally);
   await input.stop();
   return used;
+}
+
+/**
+ * A standing output. The bytes are those of before, as C's callback resubmits
+ * what it has; it begins when the clock does.
+ */
+async function runOutput(device: DevicePort, tally: Tally): Promise<Used> {
+  const { job } = tally;
+  let mostSubmitted = 0;
+  let submitted = 0;
+  let startedNs = 0;
+  const output = device.openOutput({
+    endpoint: endpointAddress(job.endpoint),
+    transfersInFlight: job.depth,
+    transferLengthBytes: job.bytes,
+    source: (data) => {
+      // But for the first of them, a transfer is back whenever the next is asked for.
+      if (submitted >= job.depth) tally.record(data, startedNs);
+      if (submitted >= mostSubmitted) return undefined;
+      submitted++;
+      if (job.latency) startedNs = tally.nowNs();
+      return data.length;
+    },
+    onEnd: ({ status }) => tally.finished.reject(new Error(status)),
+  });
+  await output.drained();
+  mostSubmitted = job.count;
+  const used = measured(device, tally);
+  output.resume();
+  await output.drained();
+  // Nothing was asked for behind the last of them.
+  const { delivered } = output.counters;
+  while (tally.completed < delivered) tally.record(NO_DATA, startedNs);
+  const done = await used;
+  await output.stop();
+  return done;
 }
 
 /** `depth` loops of one transfer at a time, each with a promise and a buffer of its own. */
@@ -135,10 +173,12 @@ export async function runCases(
     await setModel(device, job);
     const tally = new Tally(job, by.nowNs);
     tally.helperNs = await helperCpuNs(device);
-    const isInput = by.design === "input" && isIn(job);
-    const used = isInput
-      ? await runInput(device, tally)
-      : await runTransfers(device, tally);
+    const run = by.design !== "input"
+      ? runTransfers
+      : isIn(job)
+      ? runInput
+      : runOutput;
+    const used = await run(device, tally);
     console.log(resultLine(tally, used));
   }
 }

@@ -281,9 +281,11 @@ const LIMITS = `## The limit that remains, and why
 - **Large transfers** are made in pieces of 1 MiB by \`Device.transferIn\` and
   \`transferOut\`, one after the other, so that usbfs's memory (16 MiB for all
   programs by default) has room for them.
-- **OUT data and single transfers.** \`transfer\` copies OUT data when called and
-  gives a promise and, for IN, a buffer of the caller's own. A standing input
-  lends its buffer and allocates nothing per transfer.
+- **OUT data and single transfers.** A standing output asks its source to fill the
+  buffer of a transfer right when it is back, and allocates nothing per transfer,
+  as a standing input does; OUT is measured so, the source resubmitting what the
+  buffer holds, as C does. \`transfer\` copies OUT data when called and gives a
+  promise and, for IN, a buffer of the caller's own: "fresh buffers".
 
 `;
 
