@@ -4,18 +4,23 @@
  */
 
 import { defineDriver, type SafeStateStep } from "../../mod.ts";
+import { HEATER } from "../host/safe_state/heater.ts";
 
-const VENDOR = {
-  requestType: "vendor",
-  recipient: "device",
-  index: 0,
+const INTERFACE = {
+  interfaceClass: HEATER.interfaceClass,
+  interfaceSubclass: HEATER.interfaceSubclass,
+};
+const POWER = {
+  requestType: "class",
+  recipient: "interface",
+  request: HEATER.power,
 } as const;
-const ON = { ...VENDOR, request: 1, value: 1 } as const;
-const OFF = { ...VENDOR, request: 1, value: 0 } as const;
+const ON = { ...POWER, value: 80, index: 1 } as const;
 
 const TURN_OFF: SafeStateStep = {
   description: "Turn the heater off",
-  setup: OFF,
+  setup: { ...POWER, value: 0, index: 0 },
+  indexFrom: INTERFACE,
 };
 
 /** About a megabyte of numbers a tick, which cost the collector little: heartbeats go on. */
@@ -28,8 +33,8 @@ const scribble = bindScribble();
 export default defineDriver({
   name: "heater",
   description: "Heater of the drill, with ways to break it",
-  match: [{ vendorId: 0x1209, productId: 0x0010 }],
-  interfaces: [{ interfaceNumber: 0 }],
+  match: [{ vendorId: HEATER.vendorId, productId: HEATER.productId }],
+  interfaces: [INTERFACE],
   init: () => ({}),
   start: async (_state, context) => {
     await context.device.controlOut(ON);
@@ -37,7 +42,7 @@ export default defineDriver({
   inputs: [{
     endpoint: { type: "interrupt", direction: "in" },
     handle(_state, { data }, context): void {
-      if (data.length < 8) return;
+      if (data.length < HEATER.reportBytes) return;
       const view = new DataView(data.buffer, data.byteOffset, data.length);
       const number = view.getUint32(0, true);
       const celsius = view.getInt16(4, true) / 100;

@@ -5,13 +5,13 @@ import { settle, VirtualClock } from "../../driver/loop/clock.ts";
 import { SimulatedPort } from "../../driver/sim/simulated_port.ts";
 import { seededRandom, VirtualBus } from "../../driver/sim/virtual_bus.ts";
 import { assert, assertEquals } from "../../driver/std.ts";
-import { Heater } from "./heater.ts";
+import { ReportingHeater } from "./heater.ts";
 import heaterDriver from "./heater_driver.ts";
 
 Deno.test("The drill's heater heats while its driver runs, and is off when it has stopped", async () => {
   const clock = new VirtualClock();
   const bus = new VirtualBus({ clock, random: seededRandom(1) });
-  const heater = new Heater();
+  const heater = new ReportingHeater();
   bus.plug(heater);
   const port = new SimulatedPort(bus);
   const starting = startDriver(heaterDriver, { port, clock });
@@ -42,7 +42,7 @@ Deno.test("The drill's heater heats while its driver runs, and is off when it ha
 Deno.test("A heater that nobody asks keeps its last readings and counts what it overwrote", async () => {
   const clock = new VirtualClock();
   const bus = new VirtualBus({ clock, random: seededRandom(1) });
-  const heater = new Heater();
+  const heater = new ReportingHeater();
   bus.plug(heater);
   await clock.advance(2_010);
   assertEquals(heater.observed(), { made: 100, overwritten: 92 });

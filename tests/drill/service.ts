@@ -10,7 +10,7 @@ import { SystemClock } from "../../ffi/linux/virtual_bus_clock.ts";
 import { NotifyTransport } from "../../ffi/linux/virtual_bus_notify.ts";
 import type { ClientProcess } from "../../ffi/linux/virtual_bus_process.ts";
 import { Follower } from "./follower.ts";
-import { Heater } from "./heater.ts";
+import { ReportingHeater } from "./heater.ts";
 
 const CLI = new URL("../../cli.ts", import.meta.url).pathname;
 const DRIVER = new URL("./heater_driver.ts", import.meta.url).pathname;
@@ -40,7 +40,7 @@ exec "$@" </dev/null
 
 /** A bus, a heater, and a supervisor that can be killed and started again. */
 export class DrilledService implements AsyncDisposable {
-  readonly heater: Heater = new Heater();
+  readonly heater: ReportingHeater = new ReportingHeater();
   readonly bus: VirtualBus = new VirtualBus({
     clock: new SystemClock(),
     random: seededRandom(1),
@@ -167,7 +167,7 @@ export class DrilledService implements AsyncDisposable {
 socket = "${this.#socket}"
 [drivers.heater]
 driver = "${DRIVER}"
-device = { vendor = "1209", product = "0010" }
+device = { vendor = "1209", product = "00f5" }
 log = "${this.#disk}/heater.log"
 [drivers.heater.restart]
 healthy_ms = 1000

@@ -28,6 +28,9 @@ export const HEATER = {
   alarm: 3,
   /** IN from the interface: degrees, one byte. */
   temperature: 4,
+  /** Interrupt IN, of the same interface: what the drill's heater reports. */
+  reports: 0x81,
+  reportBytes: 8,
 } as const;
 
 /** The interface beside it is there so that numbers are no indexes. */
@@ -55,9 +58,9 @@ export class Heater extends VirtualDevice {
           class: [HEATER.interfaceClass, HEATER.interfaceSubclass, 0],
         }),
         endpointDescriptor({
-          address: 0x81,
+          address: HEATER.reports,
           type: "interrupt",
-          packetSize: 8,
+          packetSize: HEATER.reportBytes,
           interval: 10,
         }),
       ),
@@ -74,7 +77,24 @@ export class Heater extends VirtualDevice {
   readonly delayMs = new Map<string, number>();
   /** By what it is told: what happens, once, before it answers. */
   readonly before = new Map<string, () => void>();
-  power = 0;
+  #power = 0;
+  #offAtMs = 0;
+
+  /** Percent of what it can. */
+  get power(): number {
+    return this.#power;
+  }
+
+  /** When it was last turned off, on the bus's clock. */
+  get offAtMs(): number {
+    return this.#offAtMs;
+  }
+
+  /** Without power nothing heats. */
+  override unplugged(): void {
+    this.#turn(0);
+    super.unplugged();
+  }
 
   override async control(
     setup: DecodedSetup,
@@ -102,7 +122,14 @@ export class Heater extends VirtualDevice {
         this.host.unplug();
         return STALL;
     }
-    if (setup.request === HEATER.power) this.power = setup.value;
+    if (setup.request === HEATER.power) this.#turn(setup.value);
+  }
+
+  #turn(power: number): void {
+    if (this.#power > 0 && power === 0) {
+      this.#offAtMs = this.host.clock.nowMs();
+    }
+    this.#power = power;
   }
 }
 
