@@ -60,6 +60,8 @@ export class EventPump {
   #pending = 0;
   /** Of those in flight after it. */
   #left = 0;
+  /** What a look left for the next one, for it reaps only so many. */
+  #leftBehind = 0;
   #isRunning = false;
   #isClosed = false;
   /** When the event loop had its last turn, as far as we know. */
@@ -219,12 +221,15 @@ export class EventPump {
     let time = isNapping ? this.#napTime : this.#zeroTime;
     for (let looks = 0; looks < BURST_LOOKS; looks++) {
       const found = this.#look(time);
+      const waiting = this.#leftBehind > 0 ? this.#leftBehind : this.#pending;
+      const isFull = found >= REAPED_PER_LOOK;
+      this.#leftBehind = isFull ? Math.max(waiting - found, 0) : 0;
       if (found === 0) return false;
       time = this.#zeroTime;
       this.#pace.found(this.foundAtMs);
       this.#barrenParks = 0;
       // Some are still pending, so the device takes its time: looking again at once finds nothing.
-      if (found < this.#pending && found < REAPED_PER_LOOK) return false;
+      if (found < waiting && !isFull) return false;
       if (this.#left < this.#pending) return true;
       if (this.#isTurnDue(this.foundAtMs)) return true;
     }

@@ -21,6 +21,8 @@ const IMMEDIATE = [0, 0, 0] as const;
 const BUS = [2, 5_000, 2_500] as const;
 /** The system calls of usbfs, which every program pays alike. */
 const AS_USBFS = [4, 0, 0] as const;
+/** Done by the next look, and never inside the submit: as no other one here, as every real one. */
+const NEXT_LOOK = [5, 0, 0] as const;
 const INTERRUPT_IN = 0x81;
 const BULK_IN = 0x82;
 const BULK_OUT = 0x02;
@@ -66,9 +68,26 @@ function isAsUsbfs({ model: [mode] }: Case): boolean {
   return mode === AS_USBFS[0];
 }
 
+function byNextLook(bytes: number, depth: number): Case {
+  return {
+    name: `done by the next look ${sizeName(bytes)} depth ${depth}`,
+    model: NEXT_LOOK,
+    endpoint: BULK_IN,
+    bytes,
+    depth,
+    count: 60_000 * shareOf(depth),
+    latency: false,
+  };
+}
+
+/** Whether it is one of the cases of a device that is done by the next look. */
+export function isByNextLook({ model: [mode] }: Case): boolean {
+  return mode === NEXT_LOOK[0];
+}
+
 /** Whether the device takes its time, whoever asks. */
 export function isTimed(c: Case): boolean {
-  return c.model[0] !== IMMEDIATE[0] && !isAsUsbfs(c);
+  return c.model[0] !== IMMEDIATE[0] && !isAsUsbfs(c) && !isByNextLook(c);
 }
 
 /** `64 B`, `16 KiB`. */
@@ -106,6 +125,8 @@ export const CASES: readonly Case[] = [
   ...asUsbfs(64, 16),
   ...asUsbfs(64, 32),
   ...asUsbfs(16_384, 16),
+  ...DEPTHS.map((depth) => byNextLook(64, depth)),
+  byNextLook(16_384, 16),
   {
     name: "bus model 16 KiB depth 8",
     model: BUS,
@@ -228,9 +249,10 @@ export const TARGETS: readonly Target[] = [
     .map((target) => ({ ...target, peer: "driverspace, sandboxed" })),
 ];
 
-/** Whether targets are about it, or it has usbfs's system calls. */
+/** Whether targets are about it, or it is nearer to a real device than those. */
 export function isPromised(c: Case): boolean {
-  return isAsUsbfs(c) || TARGETS.some((target) => target.case === c.name);
+  return isAsUsbfs(c) || isByNextLook(c) ||
+    TARGETS.some((target) => target.case === c.name);
 }
 
 /** Whether a copy is much of it. */

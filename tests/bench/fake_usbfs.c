@@ -24,6 +24,8 @@
  *   3  at most one URB per tick of a ns (an interrupt endpoint)
  *   4  as 0, and SUBMITURB and REAPURB ask the kernel each, as usbfs's do: the
  *      same ioctl on our eventfd, which it refuses. A seccomp filter sees it.
+ *   5  an URB completes when the next look begins: what is submitted while others
+ *      are reaped is there after the next poll(), not before it
  * Vendor IN request 2 gives u64: CPU ns of the helper thread, URBs completed.
  * IN data: u32 sequence of the endpoint, u32 0, u64 CLOCK_MONOTONIC ns of the
  * completion, then a pattern.
@@ -55,6 +57,7 @@
 #define NODE "/dev/bus/usb/001/002"
 #define COUNTER_FULL 0xfffffffffffffffeULL
 #define AS_USBFS 4
+#define NEXT_LOOK 5
 #define MAX_DEVICES 72
 #define MAX_FDS 4096
 #define MAX_MAPS 256
@@ -88,6 +91,8 @@ struct device {
   unsigned pending_head, pending_tail;
   struct entry done[RING];
   unsigned done_head, done_tail;
+  int is_ready;    /* POLLOUT */
+  int is_look_over; /* the last reap found nothing */
   uint32_t sequence[256]; /* by endpoint address */
 };
 
@@ -127,6 +132,17 @@ static void arm(uint64_t due_ns) {
   syscall(SYS_timerfd_settime, timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
+static int is_immediate(void) { return mode == 0 || mode == AS_USBFS; }
+
+/* With the lock held: says whether there is something to reap. */
+static void tell(struct device *d, int is_ready) {
+  uint64_t counter = COUNTER_FULL;
+  if (d->is_ready == is_ready) return;
+  d->is_ready = is_ready;
+  if (is_ready) syscall(SYS_read, d->fd, &counter, 8); /* back to 0: POLLOUT */
+  else syscall(SYS_write, d->fd, &counter, 8);
+}
+
 /* With the lock held. */
 static void complete(struct device *d, struct entry e, int status, int actual) {
   e.urb->status = status;
@@ -138,12 +154,16 @@ static void complete(struct device *d, struct entry e, int status, int actual) {
       e.urb->iso_frame_desc[i].status = 0;
       e.urb->iso_frame_desc[i].actual_length = e.urb->iso_frame_desc[i].length;
     }
-  int was_empty = d->done_head == d->done_tail;
   d->done[d->done_tail++ % RING] = e;
   completed++;
-  if (was_empty) {
-    uint64_t counter;
-    syscall(SYS_read, d->fd, &counter, 8); /* back to 0: POLLOUT */
+  tell(d, 1);
+}
+
+/* With the lock held. */
+static void complete_due(struct device *d, uint64_t now) {
+  while (d->pending_head != d->pending_tail && d->pending[d->pending_head % RING].due_ns <= now) {
+    struct entry e = d->pending[d->pending_head++ % RING];
+    if (e.urb) complete(d, e, 0, e.urb->buffer_length);
   }
 }
 
@@ -170,14 +190,8 @@ static void *run_helper(void *unused) {
     uint64_t now = now_ns(), next = next_due_ns(now);
     /* Before anything is stamped as complete: it takes long, and nobody can reap meanwhile. */
     if (next) arm(next);
-    for (int i = 0; i < MAX_DEVICES; i++) {
-      struct device *d = devices[i];
-      while (d && d->pending_head != d->pending_tail &&
-             d->pending[d->pending_head % RING].due_ns <= now) {
-        struct entry e = d->pending[d->pending_head++ % RING];
-        if (e.urb) complete(d, e, 0, e.urb->buffer_length);
-      }
-    }
+    for (int i = 0; i < MAX_DEVICES; i++)
+      if (devices[i]) complete_due(devices[i], now);
     pthread_mutex_unlock(&lock);
   }
   return NULL;
@@ -212,7 +226,7 @@ static int control(struct device *d, const uint8_t *setup, uint8_t *data, int le
     memcpy(values, data, 24);
     mode = values[0], config_a = values[1], config_b = values[2], bus_free_at_ns = 0;
     memset(d->sequence, 0, sizeof d->sequence); /* a new case begins */
-    if (mode && mode != AS_USBFS) start_helper();
+    if (!is_immediate() && mode != NEXT_LOOK) start_helper();
     return length;
   }
   if (type == 0xc0 && request == 2) {
@@ -236,7 +250,8 @@ static void schedule(struct device *d, struct entry e) {
   if (mode == 3) e.due_ns = bus_free_at_ns = (from / config_a + 1) * config_a;
   int is_first = d->pending_head == d->pending_tail;
   d->pending[d->pending_tail++ % RING] = e;
-  if (is_first) arm(e.due_ns);
+  if (mode == NEXT_LOOK) tell(d, 1);
+  else if (is_first) arm(e.due_ns);
 }
 
 static int submit(struct device *d, struct usbdevfs_urb *urb) {
@@ -256,25 +271,36 @@ static int submit(struct device *d, struct usbdevfs_urb *urb) {
     /* The kernel copies OUT data at submission. */
     if (!(urb->endpoint & 0x80) && !is_mapped(urb->buffer))
       memcpy(sink, urb->buffer, urb->buffer_length);
-    if (mode == 0 || mode == AS_USBFS) complete(d, e, 0, urb->buffer_length);
+    if (is_immediate()) complete(d, e, 0, urb->buffer_length);
     else schedule(d, e);
   }
   pthread_mutex_unlock(&lock);
   return 0;
 }
 
+/*
+ * With the lock held, and nothing to reap: at the beginning of a look comes what
+ * was submitted before it, later it is over. Being ready costs a real usbfs no
+ * system call: so we stay ready until somebody looked in vain.
+ */
+static int begins_look(struct device *d) {
+  int begins = d->is_look_over, has_pending = d->pending_head != d->pending_tail;
+  d->is_look_over = 1;
+  if (begins && has_pending) complete_due(d, 0);
+  else if (begins) tell(d, 0);
+  return begins && has_pending;
+}
+
 static int reap(struct device *d, void **out) {
   pthread_mutex_lock(&lock);
-  if (d->done_head == d->done_tail) {
+  if (d->done_head == d->done_tail && !(mode == NEXT_LOOK && begins_look(d))) {
     pthread_mutex_unlock(&lock);
     errno = EAGAIN;
     return -1;
   }
   struct entry e = d->done[d->done_head++ % RING];
-  if (d->done_head == d->done_tail) {
-    uint64_t full = COUNTER_FULL;
-    syscall(SYS_write, d->fd, &full, 8);
-  }
+  if (mode != NEXT_LOOK && d->done_head == d->done_tail) tell(d, 0);
+  d->is_look_over = 0;
   pthread_mutex_unlock(&lock);
   struct usbdevfs_urb *urb = e.urb;
   int is_in = (urb->endpoint & 0x80) && urb->type != USBDEVFS_URB_TYPE_CONTROL;

@@ -98,15 +98,19 @@ async function runPeer(
   // Each twice: compilers and caches warm up on the first, which is not counted.
   // They need their number of runs, however short the round; where the device
   // takes its time, that of a short round would be mostly warm-up.
-  const lines = cases.flatMap((c) => [
+  const warmUp = (c: Case): string =>
     caseLine(
       c,
       peer.share * (peer.warmUp ?? 1) * (isTimed(c) ? options.effort : 1),
-    ),
+    );
+  const lines = cases.flatMap((c) => [
+    warmUp(c),
     caseLine(c, peer.share * options.effort),
   ]);
+  // What compiles while it runs compiles anew when it first meets another case.
+  const before = peer.warmUp === undefined ? cases.map(warmUp) : [];
   const child = new Deno.Command(withFake, {
-    args: [options.library, ...peer.command, ...lines],
+    args: [options.library, ...peer.command, ...before, ...lines],
     env: peer.isTrapped ? { FAKE_USBFS_TRAP: "1" } : {},
     stdin: "null",
     stdout: "piped",
@@ -122,7 +126,7 @@ async function runPeer(
   const printed = decoder.decode(stdout).split("\n")
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as Measurement);
-  return printed.filter((_, n) => n % 2 === 1);
+  return printed.slice(before.length).filter((_, n) => n % 2 === 1);
 }
 
 function shuffled<T>(items: readonly T[], random: () => number): T[] {

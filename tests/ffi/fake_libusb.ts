@@ -42,6 +42,8 @@ export class FakeLibusb {
   givesBack = true;
   /** A parked call returns at once, for nothing. */
   isBarren = false;
+  /** The clock of what is opened from then on. */
+  nowMs = (): number => performance.now();
   readonly library: Library;
   readonly context: Pointer = this.#allocate(8);
 
@@ -68,9 +70,30 @@ export class FakeLibusb {
     this.#wakePoll?.();
   }
 
+  /**
+   * From now on the kernel has completed, whenever it is asked, what was
+   * submitted before: so many at a time. Tells of each whether it was a nap.
+   */
+  completeByLook(mostAtOnce: number, onLook: (isNap: boolean) => void): void {
+    const symbols = this.library.symbols as unknown as Record<string, unknown>;
+    let ready: bigint[] = [];
+    symbols["ppoll"] = () => 0;
+    symbols["libusb_handle_events_timeout_completed"] = (
+      _: unknown,
+      time: FakePointer,
+    ) => {
+      onLook(this.#at(time).some((byte) => byte !== 0));
+      if (ready.length === 0) ready = [...this.#inFlight];
+      for (const address of ready.splice(0, mostAtOnce)) {
+        this.#finish(address, LIBUSB_TRANSFER.COMPLETED);
+      }
+      return 0;
+    };
+  }
+
   /** A loopback device, open, its interface claimed. */
   async open(): Promise<{ device: LibusbDevice; pump: EventPump }> {
-    const nowMs = (): number => performance.now();
+    const { nowMs } = this;
     const pump = new EventPump(this.library, {
       context: this.context,
       nowMs,

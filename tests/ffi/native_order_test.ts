@@ -128,6 +128,30 @@ Deno.test("A pump that is closed during its pause does not touch the context aga
   assertEquals(fake.log.slice(calls), []);
 });
 
+Deno.test("What libusb left for the next look is looked for at once", async () => {
+  const fake = new FakeLibusb();
+  fake.nowMs = () => 1;
+  const { device, pump } = await fake.open();
+  const looks: boolean[] = [];
+  // So many libusb reaps at a time; six of 32 are left each time.
+  fake.completeByLook(26, (isNap) => looks.push(isNap));
+  const done = Promise.withResolvers<void>();
+  let reports = 0;
+  const ring = device.openInput({
+    endpoint: REPORTS,
+    transfersInFlight: 32,
+    sink: () => {
+      if (++reports === 320) done.resolve(ring.stop());
+      return true;
+    },
+    onEnd: () => {},
+  });
+  await done.promise;
+  assertEquals(looks.slice(0, 20), new Array<boolean>(20).fill(false));
+  await device.close();
+  await pump.close();
+});
+
 Deno.test("A report's memory that was transferred away is not read into again", async () => {
   const fake = new FakeLibusb();
   const { device, pump } = await fake.open();
