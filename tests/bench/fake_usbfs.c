@@ -248,6 +248,8 @@ static void schedule(struct device *d, struct entry e) {
   if (mode == 2)
     e.due_ns = bus_free_at_ns = from + config_a + config_b * e.urb->buffer_length / 1024;
   if (mode == 3) e.due_ns = bus_free_at_ns = (from / config_a + 1) * config_a;
+  while (d->pending_head != d->pending_tail && !d->pending[d->pending_head % RING].urb)
+    d->pending_head++; /* discarded, and no timer waits for it */
   int is_first = d->pending_head == d->pending_tail;
   d->pending[d->pending_tail++ % RING] = e;
   if (mode == NEXT_LOOK) tell(d, 1);
@@ -280,20 +282,21 @@ static int submit(struct device *d, struct usbdevfs_urb *urb) {
 
 /*
  * With the lock held, and nothing to reap: at the beginning of a look comes what
- * was submitted before it, later it is over. Being ready costs a real usbfs no
- * system call: so we stay ready until somebody looked in vain.
+ * was submitted before it, later the look is over. Being ready costs a real usbfs
+ * no system call: so we stay ready until somebody looked in vain.
  */
-static int begins_look(struct device *d) {
-  int begins = d->is_look_over, has_pending = d->pending_head != d->pending_tail;
+static void take_submitted(struct device *d) {
+  int begins = d->is_look_over;
   d->is_look_over = 1;
-  if (begins && has_pending) complete_due(d, 0);
-  else if (begins) tell(d, 0);
-  return begins && has_pending;
+  if (!begins) return;
+  complete_due(d, 0);
+  if (d->done_head == d->done_tail) tell(d, 0);
 }
 
 static int reap(struct device *d, void **out) {
   pthread_mutex_lock(&lock);
-  if (d->done_head == d->done_tail && !(mode == NEXT_LOOK && begins_look(d))) {
+  if (mode == NEXT_LOOK && d->done_head == d->done_tail) take_submitted(d);
+  if (d->done_head == d->done_tail) {
     pthread_mutex_unlock(&lock);
     errno = EAGAIN;
     return -1;
