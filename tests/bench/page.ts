@@ -149,7 +149,10 @@ content makes its row void. Our own client runs under the flags a driver has,
 \`--allow-ffi\` for libusb's path and one device node. Each case is run twice
 and counted once: compilers and caches warm up on the first. What is made before
 the first transfer, memory above all, is made before the clock starts, in C and
-here. What is not compiled while it runs warms up on a part of the work.
+here. What is not compiled while it runs warms up on a part of the work. What is,
+node's programs and ours, has done every case once before the first is counted:
+compiled code is thrown away when it meets a case unlike those before, and a driver
+that runs for months meets that once.
 
 "driverspace, sandboxed" is the same client started as a driver process is: by the
 launcher, behind Landlock and the filter, with the device as a descriptor, stage 2
@@ -157,7 +160,8 @@ entered and verified before the first case, the runtime's permissions revoked. T
 things differ from a driver process: this usbfs is preloaded into it, for which it
 may read one file more, and takes the place of the descriptor that the launcher
 opened. In the cases with usbfs's system calls the filter sees each submit and reap
-as it would see them with a device. It does the cases that targets are about.
+as it would see them with a device. It does the cases that targets are about, and
+those nearer to a real device.
 
 The floor is a program in this language that makes the same native calls under
 the same flags, and does nothing else: it waits inside libusb, never lets the
@@ -233,6 +237,11 @@ const LIMITS = `## The limit that remains, and why
   system call takes 100 ns that is little. On a virtual machine with page-table
   isolation, as this was written on, one takes 1.06 µs and empties the translation
   buffers, so that the copies which follow are slower, too: 4 to 10 µs per look.
+- **Done by the next look.** The cases of that name are of a device that completes
+  what was submitted by the time it is asked again, and nothing inside the submit.
+  No real one does that either, yet it is what an ever faster one comes to, and it
+  costs no program a system call more than another: C as well polls once per look.
+  What is left of the ratio there is the language's part.
 - **With usbfs's system calls.** Each submit and each reap of real usbfs is a
   system call, for every program alike. The cases of that name add one to each:
   they are nearer to what a machine with a device shows.
