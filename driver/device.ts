@@ -295,10 +295,9 @@ export class Device implements AsyncDisposable {
     });
   }
 
-  /** Cancels, drains, releases, closes. Readers of its endpoints end. */
-  async close(): Promise<void> {
-    await this.port.close();
-    for (const endpoint of this.#endpoints.values()) endpoint.deviceClosed();
+  /** Cancels, drains, releases, closes. Readers of its endpoints end, writers fail with `cancelled`. */
+  close(): Promise<void> {
+    return this.port.close();
   }
 
   /** Closes the device at the end of an `await using` block. */

@@ -50,8 +50,9 @@ export class Endpoint {
   /**
    * Reads one transfer after the other, several in flight. Each report is the
    * caller's own. When the caller is slow, the host stops asking and the device
-   * waits. Ends when the signal fires or the device is closed; `break` stops the
-   * reading and drops what was read ahead.
+   * waits. Ends when the signal fires, or behind the last report when the device
+   * is closed, by whomever; `break` stops the reading and drops what was read
+   * ahead.
    *
    * ```ts ignore
    * import type { Device } from "./device.ts";
@@ -75,7 +76,8 @@ export class Endpoint {
   /**
    * Its bytes as a stream, for readers with buffers of their own (BYOB) as well:
    * such a buffer is filled with all that waited, so that a large one makes few
-   * steps. Boundaries of transfers are not kept; where they matter, use `reports`.
+   * steps. It ends when the device is closed, by whomever, behind all that came
+   * before. Boundaries of transfers are not kept; where they matter, use `reports`.
    * After an error or a cancel the next one is a new stream.
    *
    * @throws {TypeError} When it is an OUT endpoint.
@@ -146,11 +148,6 @@ export class Endpoint {
         await writer.cancel(reason);
       },
     });
-  }
-
-  /** Called by the device when it was closed: readers end. */
-  deviceClosed(): void {
-    this.#reader?.end();
   }
 
   #read(options: ReaderOptions): ReportReader {

@@ -7,7 +7,12 @@
 
 import type { Device } from "./device.ts";
 import { MAX_TRANSFERS_IN_FLIGHT } from "./limits.ts";
-import type { InputOptions, InputRing, TransferOutcome } from "./port.ts";
+import type {
+  InputEnd,
+  InputOptions,
+  InputRing,
+  TransferOutcome,
+} from "./port.ts";
 import { type EndpointAddress, hex } from "./usb.ts";
 
 /** Enough that the bus does not wait for us between two transfers. */
@@ -39,7 +44,7 @@ export interface ReadingPlace {
 export interface InputReader extends Pick<InputOptions, "sink"> {
   /** The signal fired. */
   readonly onAbort: () => void;
-  /** The input ended by itself; what it ended with. The release comes after it. */
+  /** The input failed; what it ended with. The release comes after it. */
   readonly onFailure: (outcome: TransferOutcome) => void;
   /** The endpoint is free for another reader, so the end may be told. */
   readonly onReleased: () => void;
@@ -83,14 +88,14 @@ export class EndpointReading {
   /** Opens the input and watches the signal; a reading whose signal has fired already is over. @throws {UsbError} As `DevicePort.openInput`. @throws {RangeError} */
   start(): void {
     const { signal } = this.#options;
-    if (signal?.aborted === true) return this.end();
+    if (signal?.aborted === true) return this.#end();
     try {
       this.#ring = openInput(this.#place, this.#options, {
         sink: this.#reader.sink,
-        onEnd: (outcome) => this.#fail(outcome),
+        onEnd: (end) => this.#ended(end),
       });
     } catch (error) {
-      this.end();
+      this.#end();
       throw error;
     }
     signal?.addEventListener("abort", this.#reader.onAbort, { once: true });
@@ -109,22 +114,22 @@ export class EndpointReading {
     this.#release();
   }
 
-  /** Ends it: the input is gone. */
-  end(): void {
-    this.#over();
-    this.#release();
-  }
-
   /** What is told of an input that ended by itself. */
   error(outcome: TransferOutcome): unknown {
     const { device, endpoint } = this.#place;
     return device.transferError(outcome, `read from endpoint ${hex(endpoint)}`);
   }
 
-  #fail(outcome: TransferOutcome): void {
+  /** By itself. A close is no failure: whoever reads is at the end. */
+  #ended(end: InputEnd): void {
     if (this.#isOver) return;
-    this.#reader.onFailure(outcome);
-    this.end();
+    if (end.isClosed !== true) this.#reader.onFailure(end);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#over();
+    this.#release();
   }
 
   #over(): void {

@@ -83,11 +83,6 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
     return DONE;
   }
 
-  /** Nothing more will come; what was read ahead can still be had. */
-  end(): void {
-    this.#reading.end();
-  }
-
   #take(report: Report): boolean {
     if (this.#reading.isOver) return true;
     if (this.#queue.length >= this.#readAhead) {

@@ -67,11 +67,6 @@ export class EndpointSource {
     await this.#reading.stop();
   }
 
-  /** Nothing more will come. */
-  end(): void {
-    this.#reading.end();
-  }
-
   /**
    * All that waits at once: a reader that is slower than the device, a file for
    * instance, then takes fewer and larger steps.

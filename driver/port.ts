@@ -204,9 +204,18 @@ export interface InputOptions {
   readonly sink: ReportSink;
   /**
    * Called once when the input ends by itself: stall, overflow, bus error,
-   * unplug. Completed reports are delivered before it. Not called after `stop()`.
+   * unplug, or with `cancelled` because the device is closed or its interface
+   * given up. Completed reports are delivered before it: one that is held waits
+   * for `resume()`, also when the device is closed meanwhile. Not called after
+   * `stop()`.
    */
-  readonly onEnd: (outcome: TransferOutcome) => void;
+  readonly onEnd: (end: InputEnd) => void;
+}
+
+/** How a standing input ended by itself: how the transfer did that ended it. */
+export interface InputEnd extends TransferOutcome {
+  /** The device was closed: nothing failed, and nothing more can come. */
+  readonly isClosed?: true;
 }
 
 /**
@@ -223,7 +232,7 @@ export interface InputCounters {
   readonly delivered: number;
   /** Ended by stall, overflow, bus error or unplug. */
   readonly failed: number;
-  /** Ended by `stop()` or a close. */
+  /** Ended by `stop()`, a close, or the failure of one before it. */
   readonly cancelled: number;
   /** With the kernel now. */
   readonly inFlight: number;
@@ -378,6 +387,9 @@ export interface DevicePort extends AsyncDisposable {
   openInput(options: InputOptions): InputRing;
   /** Starts a standing output. @throws {UsbError} as `transfer`. */
   openOutput(options: OutputOptions): OutputRing;
-  /** Cancels all, drains, releases (kernel drivers come back), closes. Twice is a no-op. */
+  /**
+   * Cancels all, drains, releases (kernel drivers come back), closes. Standing
+   * inputs and outputs that nobody stopped are told their end. Twice is a no-op.
+   */
   close(): Promise<void>;
 }

@@ -127,12 +127,7 @@ export class DeviceTransfers {
       sink: options.sink,
       onEnd: options.onEnd,
       finder: this.#pump,
-      release: (done) => {
-        this.#rings.delete(done);
-        for (const transfer of transfers) {
-          if (transfer.queue === undefined) transfer.free();
-        }
-      },
+      release: (done) => void this.#rings.delete(done),
     });
     this.#rings.add(ring);
     return ring;
@@ -196,12 +191,11 @@ export class DeviceTransfers {
     }
   }
 
-  /** Before the close: stops inputs without a word to them, ends outputs, and drains. */
+  /** Before the close: ends inputs and outputs, and drains. */
   async stop(): Promise<void> {
-    for (const output of [...this.#outputs]) output.end("cancelled");
-    const stopped = [...this.#rings].map((ring) => ring.stop());
+    for (const ring of this.#rings) ring.end("cancelled", { isClosed: true });
+    for (const output of this.#outputs) output.end("cancelled");
     await this.#drain([...this.#queues.values()]);
-    await Promise.all(stopped);
   }
 
   /**
@@ -213,6 +207,7 @@ export class DeviceTransfers {
     await this.#factory.endCancels();
     // Before 1.0.26 libusb looks at the handle when a transfer is freed.
     this.#pool.close();
+    for (const ring of this.#rings) ring.detach();
     return [...this.#queues.values()].flatMap((queue) => queue.abandon());
   }
 

@@ -94,7 +94,10 @@ export class InFlightQueue {
    */
   abandon(): Transfer[] {
     const lost = this.newestFirst().reverse();
-    for (const transfer of lost) transfer.queue = undefined;
+    for (const transfer of lost) {
+      transfer.queue = undefined;
+      transfer.isLost = true;
+    }
     this.#places.fill(undefined);
     this.#emptied();
     return lost;

@@ -180,7 +180,7 @@ export class Transfer {
   hasTimeout = false;
   /** We asked for it back: what the kernel calls completed and empty was killed. */
   wasCancelled = false;
-  /** The kernel did not give it back before the handle was closed: not to be used again. */
+  /** The kernel does not give it back before the handle is closed: not to be used again, and freed after {@linkcode Transfer.lose}. */
   isLost = false;
   /** Who is told when it is finished, if not `onFinished`: a call the compiler can see through. */
   owner: TransferOwner | undefined;
@@ -352,7 +352,6 @@ export class Transfer {
 
   /** Ends it without the kernel. SAFETY: its handle is closed, so libusb has forgotten it. */
   lose(): void {
-    this.isLost = true;
     this.nativeStatus = LIBUSB_TRANSFER.CANCELLED;
     this.actualLengthBytes = 0;
     this.tell();

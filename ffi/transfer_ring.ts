@@ -8,12 +8,13 @@
 
 import { assert } from "../driver/assert.ts";
 import { DRAIN_TIMEOUT_MS } from "../driver/limits.ts";
+import { soon } from "../driver/loop/soon.ts";
 import type {
   InputCounters,
+  InputEnd,
   InputRing,
   PacketOutcome,
   ReportSink,
-  TransferOutcome,
   TransferStatus,
 } from "../driver/port.ts";
 import type { EndpointAddress } from "../driver/usb.ts";
@@ -30,10 +31,10 @@ export interface RingParts {
   readonly lengthBytes: number;
   readonly isIsochronous: boolean;
   readonly sink: ReportSink;
-  readonly onEnd: (outcome: TransferOutcome) => void;
+  readonly onEnd: (end: InputEnd) => void;
   /** Knows when the completions being handed out were found. A field and no call: it is read for every report. */
   readonly finder: { readonly foundAtMs: number };
-  /** The ring is done; its transfers are given back. */
+  /** The ring is done. */
   readonly release: (ring: TransferRing) => void;
 }
 
@@ -88,7 +89,7 @@ export class TransferRing implements InputRing {
   /** Not submitted, for want of kernel memory. */
   readonly #starved: Slot[] = [];
   #state: RingState = "running";
-  #outcome: TransferOutcome | undefined;
+  #end: InputEnd | undefined;
   #stopped: Promise<void> | undefined;
   #whenBack: (() => void) | undefined;
   // What every report changes is counted twice only, and by itself; the rest follows.
@@ -107,7 +108,7 @@ export class TransferRing implements InputRing {
       new Slot(this, transfer, parts.lengthBytes)
     );
     for (const slot of this.#slots) this.#submit(slot);
-    queueMicrotask(() => this.#settle());
+    soon(() => this.#settle());
   }
 
   /** The endpoint it reads. */
@@ -164,14 +165,25 @@ export class TransferRing implements InputRing {
   }
 
   /**
-   * Ends it because its interface goes away. Cancelling its transfers is the
-   * caller's business.
+   * Ends it because its interface or its device goes away. Cancelling its
+   * transfers is the caller's business.
    */
-  end(status: TransferStatus): void {
+  end(status: TransferStatus, more: Pick<InputEnd, "isClosed"> = {}): void {
     if (this.#state !== "running") return;
     this.#state = "ending";
-    this.#outcome = { status, data: new Uint8Array(), actualLengthBytes: 0 };
-    this.#settle();
+    const data = new Uint8Array();
+    this.#end = { status, data, actualLengthBytes: 0, ...more };
+    soon(() => this.#settle());
+  }
+
+  /**
+   * Right before the handle is closed: gives back what is not in flight. What is
+   * held stays lent, for a buffer is not libusb's.
+   */
+  detach(): void {
+    for (const { transfer } of this.#slots) {
+      if (transfer.queue === undefined && !transfer.isLost) transfer.free();
+    }
   }
 
   #submit(slot: Slot): void {
@@ -202,6 +214,7 @@ export class TransferRing implements InputRing {
       this.#cancelled++;
       return transfer.free();
     }
+    if (transfer.isLost) transfer.free();
     const { status } = transfer;
     if (this.#state === "stopping" || status === "cancelled") {
       this.#cancelled++;
@@ -250,7 +263,7 @@ export class TransferRing implements InputRing {
   #fail(status: TransferStatus, data: Uint8Array<ArrayBuffer>): void {
     if (this.#state !== "running") return;
     this.#state = "ending";
-    this.#outcome = { status, data, actualLengthBytes: data.length };
+    this.#end = { status, data, actualLengthBytes: data.length };
     void this.#cancelAll();
   }
 
@@ -271,9 +284,9 @@ export class TransferRing implements InputRing {
     if (this.#state === "ending" && this.#held.length === 0) {
       this.#state = "ended";
       this.#release();
-      const outcome = this.#outcome;
-      assert(outcome !== undefined, "A ring ended without an outcome");
-      this.#parts.onEnd(outcome);
+      const end = this.#end;
+      assert(end !== undefined, "A ring ended without an outcome");
+      this.#parts.onEnd(end);
     }
   }
 
@@ -300,7 +313,9 @@ export class TransferRing implements InputRing {
     }
   }
 
+  /** What the kernel still has is freed when it comes back. */
   #release(): void {
+    this.detach();
     this.#parts.release(this);
   }
 }

@@ -122,14 +122,6 @@ Deno.test("Endpoint has one reader at a time", async () => {
   await endpoint.reports()[Symbol.asyncIterator]().return?.();
 });
 
-Deno.test("Endpoint readers end when the device is closed", async () => {
-  const { device } = await rig();
-  const reports = device.endpoint(INTERRUPT_IN).reports();
-  const next = reports[Symbol.asyncIterator]().next();
-  await device.close();
-  assertEquals(await next, { done: true, value: undefined });
-});
-
 Deno.test("Endpoint with a signal that has fired reads nothing", async () => {
   const { fake, device } = await rig();
   const options = { signal: AbortSignal.abort() };

@@ -218,11 +218,11 @@ class WatchedInput implements InputRing {
         if (isTaken) moved(lengthOf(report));
         return isTaken;
       },
-      onEnd: (outcome) => {
-        this.failure = outcome.status;
-        moved(outcome.actualLengthBytes);
+      onEnd: (end) => {
+        this.failure = end.status;
+        moved(end.actualLengthBytes);
         this.#watch.over(this);
-        onEnd(outcome);
+        onEnd(end);
       },
     });
   }

@@ -10,9 +10,9 @@ import { UsbError } from "../errors.ts";
 import type {
   DevicePort,
   InputCounters,
+  InputEnd,
   InputRing,
   Report,
-  TransferOutcome,
 } from "../port.ts";
 import type { EndpointAddress } from "../usb.ts";
 import type { Timer } from "./clock.ts";
@@ -102,11 +102,11 @@ export class InputLine {
         hooks.offerStale();
         return true;
       },
-      onEnd: (outcome) => {
+      onEnd: (end) => {
         // An unplug counts whichever ring finds it, also one that is being stopped.
-        if (outcome.status === "noDevice") return hooks.gone();
+        if (end.status === "noDevice") return hooks.gone();
         loop.control(`end of ${this.name}`, () => {
-          if (generation === this.#generation) this.#ended(outcome);
+          if (generation === this.#generation) this.#ended(end);
         });
       },
     });
@@ -125,8 +125,8 @@ export class InputLine {
     await this.#ring?.stop();
   }
 
-  #ended(outcome: TransferOutcome): void {
-    const { status } = outcome;
+  #ended({ status, isClosed }: InputEnd): void {
+    if (isClosed === true) return this.#closed();
     const { delivered } = this.counters;
     const hasDelivered = delivered > this.#deliveredBefore;
     this.#deliveredBefore = delivered;
@@ -134,6 +134,21 @@ export class InputLine {
     const step = this.#recovery.next(status, nowMs, hasDelivered);
     this.#tell(step, status);
     this.#do(step, status);
+  }
+
+  /** By somebody else: its own session stops it before. */
+  #closed(): void {
+    const reason = "the device was closed under its driver";
+    this.#tell({ kind: "giveUp" }, reason);
+    this.#options.hooks.giveUp(
+      new UsbError({
+        code: "state",
+        operation: `read from input ${this.name}`,
+        device: this.#options.port.label,
+        reason,
+        advice: "Stop the driver before whoever opened its device closes it",
+      }),
+    );
   }
 
   #do(step: RecoveryStep, why: string): void {

@@ -212,13 +212,14 @@ export class RecordedPort implements DevicePort {
           recorder.note("offered", name, { id, detail: isTaken });
           return isTaken;
         },
-        onEnd: (outcome) => {
+        onEnd: (end) => {
+          const closed = end.isClosed === true ? { isClosed: true } : {};
           recorder.note("over", name, {
             id,
-            data: outcome.data,
-            detail: outcomeDetail(outcome),
+            data: end.data,
+            detail: { ...outcomeDetail(end), ...closed },
           });
-          options.onEnd(outcome);
+          options.onEnd(end);
         },
       });
     } catch (error) {
@@ -358,7 +359,9 @@ function requestDetail(request: TransferRequest): Json {
   };
 }
 
-function outcomeDetail(outcome: TransferOutcome): Json {
+function outcomeDetail(
+  outcome: TransferOutcome,
+): { readonly [key: string]: Json } {
   const { status, actualLengthBytes, packets } = outcome;
   return {
     status,

@@ -192,7 +192,8 @@ export class FedPort implements DevicePort {
     output?.over(event, outcomeOf(event));
     if (output !== undefined) return true;
     const ring = this.#rings.get(id);
-    ring?.onEnd(outcomeOf(event));
+    const isClosed = membersOf(event.detail)["isClosed"] === true;
+    ring?.onEnd({ ...outcomeOf(event), ...(isClosed ? { isClosed } : {}) });
     return ring !== undefined;
   }
 

@@ -304,7 +304,9 @@ export class SimulatedDevice implements DevicePort {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#inputs].map((input) => input.stop()));
+    for (const input of this.#inputs) {
+      input.end("cancelled", { isClosed: true });
+    }
     await this.#drain();
     for (const number of [...this.#claimed.keys()]) this.#release(number);
     this.#options.closed(this);
@@ -355,9 +357,9 @@ export class SimulatedDevice implements DevicePort {
       (unit.type !== "control" &&
         this.#device.interfaceOf(unit.endpoint) === number)
     );
-    for (const output of [...this.#outputs]) {
-      const at = this.#device.interfaceOf(output.endpoint);
-      if (number === undefined || at === number) output.end("cancelled");
+    for (const ring of [...this.#inputs, ...this.#outputs]) {
+      const at = this.#device.interfaceOf(ring.endpoint);
+      if (number === undefined || at === number) ring.end("cancelled");
     }
     for (const { unit } of flights) this.#device.cancel(unit);
     while (flights.some((flight) => this.#flights.has(flight))) {

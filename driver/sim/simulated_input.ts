@@ -6,14 +6,18 @@
  */
 
 import { assert } from "../assert.ts";
+import { soon } from "../loop/soon.ts";
 import type {
   InputCounters,
+  InputEnd,
   InputOptions,
   InputRing,
   Report,
   TransferOutcome,
+  TransferStatus,
 } from "../port.ts";
 import type { EndpointAddress } from "../usb.ts";
+import { emptyOutcome } from "./simulated_transfer.ts";
 
 /** What an input needs of its device. */
 export interface InputSource {
@@ -43,7 +47,7 @@ export class SimulatedInput implements InputRing {
   readonly #held: Report[] = [];
   #state: "running" | "paused" | "ending" | "stopping" | "ended" = "running";
   #isOffering = false;
-  #end: TransferOutcome | undefined;
+  #end: InputEnd | undefined;
   #stopped: PromiseWithResolvers<void> | undefined;
 
   /** Starts reading. */
@@ -67,9 +71,17 @@ export class SimulatedInput implements InputRing {
     if (this.#state === "ended") return Promise.resolve();
     this.#state = "stopping";
     this.#stopped ??= Promise.withResolvers();
+    // What is just being offered is judged by its sink.
+    this.#dropHeld(this.#isOffering ? 1 : 0);
     this.#cancelAll();
     this.#settle();
     return this.#stopped.promise;
+  }
+
+  /** Ends it because its interface or its device goes away. */
+  end(status: TransferStatus, more: Pick<InputEnd, "isClosed"> = {}): void {
+    this.#fail({ ...emptyOutcome(status), ...more });
+    soon(() => this.#settle());
   }
 
   #submit(): void {
@@ -85,7 +97,8 @@ export class SimulatedInput implements InputRing {
   #completed(outcome: TransferOutcome): void {
     this.#counts.inFlight--;
     this.#counts.completed++;
-    if (outcome.status === "completed") {
+    const isCompleted = outcome.status === "completed";
+    if (isCompleted && this.#state !== "stopping") {
       this.#held.push({
         data: outcome.data,
         timestampMs: this.#source.nowMs(),
@@ -93,8 +106,9 @@ export class SimulatedInput implements InputRing {
       });
       if (this.#state === "running" || this.#state === "ending") this.#offer();
     } else {
-      if (outcome.status === "cancelled") this.#counts.cancelled++;
-      else this.#counts.failed++;
+      if (isCompleted || outcome.status === "cancelled") {
+        this.#counts.cancelled++;
+      } else this.#counts.failed++;
       this.#fail(outcome);
     }
     this.#settle();
@@ -115,11 +129,12 @@ export class SimulatedInput implements InputRing {
     try {
       for (let report = this.#held[0]; report; report = this.#held[0]) {
         if (!this.#isOpen()) return;
+        // The sink may stop the input.
         if (!this.#options.sink(report)) {
-          if (this.#state === "running") this.#state = "paused";
+          if (!this.#isOpen()) this.#dropHeld(0);
+          else if (this.#state === "running") this.#state = "paused";
           return;
         }
-        // The sink may have stopped the input; the report is its own then too.
         this.#held.shift();
         this.#counts.delivered++;
         if (this.#end === undefined && this.#isOpen()) this.#submit();
@@ -128,6 +143,12 @@ export class SimulatedInput implements InputRing {
       this.#isOffering = false;
       this.#settle();
     }
+  }
+
+  /** Nobody takes it any more. */
+  #dropHeld(but: number): void {
+    this.#counts.cancelled += Math.max(0, this.#held.length - but);
+    this.#held.length = Math.min(this.#held.length, but);
   }
 
   #isOpen(): boolean {

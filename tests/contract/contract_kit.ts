@@ -5,6 +5,7 @@ import { assertEquals, fail } from "../../driver/std.ts";
 import type {
   DeviceInfo,
   DevicePort,
+  InputEnd,
   OpenOptions,
   Report,
   TransferOutcome,
@@ -197,7 +198,7 @@ export function bytes(lengthBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
 export class Collector {
   readonly reports: Uint8Array[] = [];
   readonly timestampsMs: number[] = [];
-  readonly ends: TransferOutcome[] = [];
+  readonly ends: InputEnd[] = [];
   /** How many more are taken. */
   room = Infinity;
 
@@ -209,8 +210,8 @@ export class Collector {
     return true;
   };
 
-  readonly onEnd = (outcome: TransferOutcome): void => {
-    this.ends.push(outcome);
+  readonly onEnd = (end: InputEnd): void => {
+    this.ends.push(end);
   };
 
   /** Everything, one behind the other. */

@@ -179,27 +179,6 @@ const CLOSE_TESTS: readonly ContractTest[] = [
     },
   },
   {
-    name: "closing stops inputs without telling an end",
-    run: async (bench) => {
-      const { device } = await openLoopback(bench);
-      const collector = new Collector();
-      const input = device.openInput({
-        endpoint: SOURCE,
-        transfersInFlight: 4,
-        ...collector,
-      });
-      await eventually(bench, () => collector.reports.length > 4, "it flows");
-      await within(bench, device.close());
-      const count = collector.reports.length;
-      await bench.advance(20);
-      assertEquals(
-        [collector.reports.length, collector.ends.length],
-        [count, 0],
-      );
-      assertEquals(input.counters.inFlight, 0);
-    },
-  },
-  {
     name: "closing gives interfaces back, and closing twice is a no-op",
     run: async (bench) => {
       const { info, device } = await openLoopback(bench);

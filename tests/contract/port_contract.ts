@@ -11,6 +11,7 @@ import {
 import type { ContractTest } from "./contract_kit.ts";
 import { ENUMERATION_TESTS } from "./enumeration_contract.ts";
 import { FAILURE_TESTS } from "./failure_contract.ts";
+import { INPUT_EDGE_TESTS } from "./input_edges_contract.ts";
 import { INPUT_TESTS } from "./input_contract.ts";
 import { ISOCHRONOUS_TESTS } from "./isochronous_contract.ts";
 import { LIFETIME_TESTS } from "./lifetime_contract.ts";
@@ -26,6 +27,7 @@ export const PORT_CONTRACT: readonly ContractTest[] = [
   ...TRANSFER_TESTS,
   ...FAILURE_TESTS,
   ...INPUT_TESTS,
+  ...INPUT_EDGE_TESTS,
   ...OUTPUT_TESTS,
   ...OUTPUT_EDGE_TESTS,
   ...ISOCHRONOUS_TESTS,

@@ -89,6 +89,31 @@ Deno.test("What the kernel keeps is told lost after the close, freed then, and n
   assertEquals(fake.log.filter((call) => call === "free").length, 4);
 });
 
+Deno.test("What an input holds is freed before the close, and taken after it", async () => {
+  const fake = new FakeLibusb();
+  const { device, pump } = await fake.open();
+  let room = 0;
+  const told: string[] = [];
+  const ring = device.openInput({
+    endpoint: REPORTS,
+    transfersInFlight: 3,
+    sink: () => room-- > 0 && told.push("report") > 0,
+    onEnd: ({ status }) => told.push(status),
+  });
+  fake.finishAll(LIBUSB_TRANSFER.COMPLETED);
+  await until("three are held", () => ring.counters.held === 3);
+  await device.close();
+  await pump.close();
+  const end = fake.log.indexOf("close");
+  assert(fake.log.lastIndexOf("free") < end, fake.log.join(" "));
+  assertEquals(fake.log.filter((call) => call === "free").length, 3);
+  assertEquals(told, []);
+  room = 3;
+  ring.resume();
+  assertEquals(told, ["report", "report", "report", "cancelled"]);
+  assertEquals(fake.log.filter((call) => call === "free").length, 3);
+});
+
 Deno.test("A drain cancels nothing after its bound", async () => {
   const fake = new FakeLibusb();
   fake.givesBack = false;

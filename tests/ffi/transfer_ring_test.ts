@@ -1,6 +1,6 @@
 /** The ring's bookkeeping, over transfers that finish when the test says so. */
 
-import type { Report, TransferOutcome } from "../../driver/port.ts";
+import type { InputEnd, Report, TransferOutcome } from "../../driver/port.ts";
 import { assert, assertEquals } from "../../driver/std.ts";
 import { endpointAddress } from "../../driver/usb.ts";
 import type { InFlightQueue } from "../../ffi/in_flight_queue.ts";
@@ -15,11 +15,18 @@ class FakeTransfer {
   actualLengthBytes = 0;
   queue: FakeQueue | undefined;
   isCancelled = false;
+  isLost = false;
+  frees = 0;
   owner: TransferOwner | undefined;
 
   cancelParked(): Promise<void> {
     this.isCancelled = this.queue !== undefined;
     return Promise.resolve();
+  }
+
+  free(): void {
+    assert(this.queue === undefined, "In flight");
+    this.frees++;
   }
 
   lendPackets(): [] {
@@ -66,8 +73,9 @@ class FakeQueue {
 function makeRing(count: number, results: number[] = []): {
   readonly ring: TransferRing;
   readonly queue: FakeQueue;
+  readonly transfers: readonly FakeTransfer[];
   readonly reports: number[][];
-  readonly ends: TransferOutcome[];
+  readonly ends: InputEnd[];
   readonly released: { count: number };
   room: number;
 } {
@@ -75,7 +83,7 @@ function makeRing(count: number, results: number[] = []): {
   queue.results = results;
   const transfers = Array.from({ length: count }, () => new FakeTransfer());
   const reports: number[][] = [];
-  const ends: TransferOutcome[] = [];
+  const ends: InputEnd[] = [];
   const released = { count: 0 };
   const made = { room: Infinity };
   const ring = new TransferRing({
@@ -90,11 +98,18 @@ function makeRing(count: number, results: number[] = []): {
       reports.push([...report.data]);
       return true;
     },
-    onEnd: (outcome) => ends.push(outcome),
+    onEnd: (end) => ends.push(end),
     finder: { foundAtMs: 7 },
     release: () => released.count++,
   });
-  return Object.assign(made, { ring, queue, reports, ends, released });
+  return Object.assign(made, {
+    ring,
+    queue,
+    transfers,
+    reports,
+    ends,
+    released,
+  });
 }
 
 function assertLaw(ring: TransferRing): void {
@@ -204,6 +219,62 @@ Deno.test("Ring stopped offers nothing more and tells no end", async () => {
   assertEquals(made.ring.counters.cancelled, 2);
   assertEquals(made.released.count, 1);
   assertLaw(made.ring);
+});
+
+Deno.test("Ring whose device is closed keeps what it holds, without its transfers, and ends when that was taken", async () => {
+  const made = makeRing(3);
+  made.room = 0;
+  made.queue.complete(1);
+  made.ring.end("cancelled", { isClosed: true });
+  for (const transfer of [...made.queue.inFlight]) {
+    made.queue.finish(transfer, "cancelled");
+  }
+  made.ring.detach();
+  await turn();
+  assertEquals(made.transfers.map(({ frees }) => frees), [1, 1, 1]);
+  assertEquals([made.reports, made.ends], [[], []]);
+  assertEquals(made.ring.counters.held, 1);
+  made.room = 1;
+  made.ring.resume();
+  assertEquals(made.reports, [[1]]);
+  assertEquals(
+    made.ends.map(({ status, isClosed }) => [status, isClosed]),
+    [["cancelled", true]],
+  );
+  assertEquals([made.queue.inFlight.length, made.released.count], [0, 1]);
+  assertLaw(made.ring);
+});
+
+Deno.test("Ring that has nothing in flight is told no end within the call that ends it", async () => {
+  const { NO_MEM } = LIBUSB_ERROR;
+  const made = makeRing(1, [NO_MEM]);
+  made.ring.end("cancelled");
+  assertEquals(made.ends, []);
+  await turn();
+  assertEquals(made.ends.map(({ status }) => status), ["cancelled"]);
+});
+
+Deno.test("Ring frees no transfer that is lost before it is told so", () => {
+  for (const isStopped of [true, false]) {
+    const made = makeRing(2);
+    if (isStopped) void made.ring.stop();
+    else made.ring.end("cancelled", { isClosed: true });
+    // As the queue abandons it: the handle is still open.
+    const lost = made.queue.inFlight.splice(0);
+    for (const transfer of lost) {
+      transfer.queue = undefined;
+      transfer.isLost = true;
+    }
+    made.ring.detach();
+    assertEquals(lost.map(({ frees }) => frees), [0, 0]);
+    for (const transfer of lost) {
+      transfer.status = "cancelled";
+      transfer.owner?.finished();
+      assert(transfer.frees > 0);
+    }
+    assertEquals(made.ends.length, isStopped ? 0 : 1);
+    assertLaw(made.ring);
+  }
 });
 
 Deno.test("Ring that lacks kernel memory goes on with what it has", async () => {

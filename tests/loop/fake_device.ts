@@ -10,6 +10,7 @@ import type {
   DeviceInfo,
   DevicePort,
   InputCounters,
+  InputEnd,
   InputOptions,
   InputRing,
   OutputOptions,
@@ -63,6 +64,8 @@ export class FakeRing implements InputRing {
   #failed = 0;
   #cancelled = 0;
   #inFlight: number;
+  /** What it tells when nothing is held any more. */
+  #end: InputEnd | undefined;
   isOver = false;
 
   constructor(options: InputOptions, clock: Clock) {
@@ -119,6 +122,17 @@ export class FakeRing implements InputRing {
       this.#submitted++;
       this.#inFlight++;
     }
+    this.#tellEnd();
+  }
+
+  /** Its device is closed. */
+  leave(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#cancelled += this.#inFlight;
+    this.#inFlight = 0;
+    this.#end = { ...outcomeOf("cancelled"), isClosed: true };
+    if (this.#held.length === 0) this.#tellEnd();
   }
 
   /** The input ends by itself. */
@@ -133,9 +147,17 @@ export class FakeRing implements InputRing {
 
   stop(): Promise<void> {
     this.isOver = true;
-    this.#cancelled += this.#inFlight;
+    this.#end = undefined;
+    this.#cancelled += this.#inFlight + this.#held.length;
     this.#inFlight = 0;
+    this.#held.length = 0;
     return Promise.resolve();
+  }
+
+  #tellEnd(): void {
+    const end = this.#end;
+    this.#end = undefined;
+    if (end !== undefined) this.options.onEnd(end);
   }
 }
 
@@ -238,7 +260,7 @@ export class FakeDevice implements DevicePort {
   async close(): Promise<void> {
     this.isClosed = true;
     for (const output of this.outputs) output.leave();
-    for (const ring of this.rings) await ring.stop();
+    for (const ring of this.rings) ring.leave();
     await this.#call("close");
   }
 

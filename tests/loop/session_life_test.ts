@@ -205,6 +205,41 @@ Deno.test("Session ends in time though everything hangs", async () => {
   ]);
 });
 
+Deno.test("Session whose device is closed under it fails at once, and says why", async () => {
+  const made = await readyBench(driverWith({
+    inputs: [{ endpoint: INTERRUPT_IN, handle: () => {} }],
+  }));
+  await made.device.close();
+  await made.clock.advance(1);
+  const end = await made.session.ended;
+  assertEquals([end.class, end.code, end.isBug], ["fault", "state", false]);
+  assertStringIncludes(end.message, "the device was closed under its driver");
+  assertEquals(made.device.rings.length, 1, "It is not tried again");
+});
+
+Deno.test("Session that is stopped has its inputs told no end, and a driver's own reader only at the end", async () => {
+  const ends: string[] = [];
+  const made = await readyBench(driverWith({
+    inputs: [{ endpoint: INTERRUPT_IN, handle: () => {} }],
+    start: (_state, { device }) => {
+      void (async (): Promise<void> => {
+        for await (const { data } of device.endpoint(BULK_IN).reports()) {
+          ends.push(`report ${data[0]}`);
+        }
+        ends.push("the reader is at its end");
+      })();
+    },
+    stop: () => void ends.push("stop"),
+  }));
+  made.device.ring(BULK_IN).send(7);
+  await made.clock.advance(1);
+  await stopBench(made);
+  await settle();
+  const end = await made.session.ended;
+  assertEquals(ends, ["report 7", "stop", "the reader is at its end"]);
+  assertEquals([end.class, end.isDrained], ["clean", true]);
+});
+
 Deno.test("Session closes a device that opens after it gave up waiting", async () => {
   const opening = Promise.withResolvers<DevicePort>();
   const { clock, device } = bench(driverWith({}));
