@@ -21,6 +21,15 @@ import {
 
 /** Bytes asked for at a time on a bulk IN endpoint: a multiple of every packet size. */
 const BULK_READ_BYTES = 16 * 1024;
+/**
+ * What a stream asks for on a bus of 400 MB/s and more. All of it is as much as
+ * such a bus brings in 3 ms: so long may a file or a collection of garbage take,
+ * and it is a sixteenth of the memory that usbfs has for all.
+ */
+const SUPER_SPEED_STREAM = {
+  transferLengthBytes: 64 * 1024,
+  transfersInFlight: 16,
+} as const;
 
 /** Reports and streams of one endpoint. One reader and one writer at a time. */
 export class Endpoint {
@@ -162,7 +171,7 @@ export class Endpoint {
 
   #readBytes(options: ReadableOptions, onOver: () => void): EndpointSource {
     const source = new EndpointSource(this.#place, {
-      ...this.#prepared(options),
+      ...this.#prepared({ ...this.#streamDefaults(), ...options }),
       onOver: () => {
         onOver();
         this.#readerIsOver(source);
@@ -171,6 +180,12 @@ export class Endpoint {
     this.#reader = source;
     source.start();
     return source;
+  }
+
+  #streamDefaults(): ReadableOptions {
+    const isBulk = this.descriptor?.transferType === "bulk";
+    const isSuper = this.#device.info.speed.startsWith("super");
+    return isBulk && isSuper ? SUPER_SPEED_STREAM : {};
   }
 
   get #place(): ReadingPlace {

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "../driver/std.ts";
 import { Device } from "../driver/device.ts";
 import { UsbError } from "../driver/errors.ts";
 import { settle, VirtualClock } from "../driver/loop/clock.ts";
+import type { ReadableOptions } from "../driver/endpoint_input.ts";
 import { interfaceNumber } from "../driver/usb.ts";
 import { BULK_IN, FakeDevice } from "./loop/fake_device.ts";
 
@@ -29,6 +30,34 @@ Deno.test("Endpoint's readable gives its bytes, empty transfers left out", async
   assertEquals((await reader.read()).value, Uint8Array.of(3));
   await reader.cancel();
   assert(fake.ring(BULK_IN).isOver);
+});
+
+Deno.test("Endpoint's readable asks for more at once on a SuperSpeed bus, unless told otherwise", async () => {
+  for (const speed of ["super", "super+"] as const) {
+    const { fake, device } = await rig();
+    fake.info = { ...fake.info, speed };
+    const endpoint = device.endpoint(BULK_IN);
+    const asked = async (options: ReadableOptions): Promise<unknown[]> => {
+      const reader = endpoint.openReadable(options).getReader();
+      const reading = reader.read();
+      await settle();
+      const { options: of } = fake.ring(BULK_IN);
+      await reader.cancel();
+      await reading;
+      return [of.transfersInFlight, of.transferLengthBytes];
+    };
+    assertEquals(await asked({}), [16, 64 * 1024]);
+    assertEquals(await asked({ transfersInFlight: 2 }), [2, 64 * 1024]);
+    assertEquals(await asked({ transferLengthBytes: 1024 }), [16, 1024]);
+    // A report is a transfer: there, its length means something.
+    const reports = endpoint.reports()[Symbol.asyncIterator]();
+    const next = reports.next();
+    await settle();
+    const { options } = fake.ring(BULK_IN);
+    assertEquals(options.transferLengthBytes, 16 * 1024);
+    await reports.return?.();
+    await next;
+  }
 });
 
 Deno.test("Endpoint's readable fills a reader's own buffer and keeps the rest", async () => {

@@ -273,12 +273,14 @@ const LIMITS = `## The limit that remains, and why
   cost the queue: a stream shows one such buffer at a time, so one transfer would
   be in flight. Compare depth 1 with depth 4 in the table below.
 - **A pipe to a file** takes a new array and an asynchronous write per step, a copy
-  and new pages of memory in each, on both sides of the runtime's thread pool. It
-  takes all that waited in one step, up to the transfers in flight. What is lost at
-  the 400 MB/s of the bus model is lost to the memory of those arrays: freed by hand
-  after each step, the same pipe keeps up. A bus of 40 MB/s (high speed) leaves it
-  idle most of the time. Who wants all of it reads into one buffer and writes from
-  there, the last figure above; more transfers in flight then help, too.
+  in each, on both sides of the runtime's thread pool. It takes all that waited in
+  one step. V8 frees such arrays when there are 32 MB of them, and memory that malloc
+  then gives back to the kernel has to be asked for again, page by page: a driver
+  process keeps it, and so is measured. What is left is the file's: at 400 MB/s its
+  writes take as long as the bus takes for a few transfers, so a stream has 16 of
+  64 KiB in flight on such a bus. A bus of 40 MB/s (high speed) leaves it idle most
+  of the time. "Through one buffer" reads into a buffer of the reader's own and writes
+  from there.
 - **Idle devices** cost one parked thread, which nothing wakes. The figure is of the
   whole process, with the timer that ends the window; beside it stands that of the
   process before it opened them.

@@ -1,5 +1,6 @@
 /** Runs `product.ts` over the fake device, and judges its figures. */
 
+import { MALLOC_TUNABLES } from "../../driver/host/sandbox_policy_command.ts";
 import { findLibrary } from "./client_support.ts";
 import type { ProductFigures } from "./product.ts";
 import { scopedDeno } from "./peers.ts";
@@ -49,6 +50,9 @@ async function figuresWith(
     {
       args: [
         fake,
+        // Memory as a driver process gets it.
+        "env",
+        `GLIBC_TUNABLES=${MALLOC_TUNABLES}`,
         ...scopedDeno(library, "product.ts", [of.file]),
         library,
         String(of.effort),

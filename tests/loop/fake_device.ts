@@ -163,7 +163,7 @@ export class FakeRing implements InputRing {
 
 /** The fake. */
 export class FakeDevice implements DevicePort {
-  readonly info: DeviceInfo = INFO;
+  info: DeviceInfo = INFO;
   readonly label = "0957:1755@1-4";
   readonly configuration: ConfigurationDescriptor = CONFIGURATION;
   readonly claimed = new Map<InterfaceNumber, AlternateSetting>();
