@@ -18,9 +18,6 @@ import { errorData } from "./error_data.ts";
 import { RecordedPort } from "./recorded_port.ts";
 import type { Recorder } from "./recorder.ts";
 
-/** It came in one step with what came before it. */
-const TOGETHER: Json = { together: true };
-
 /** A context whose every use is recorded. */
 export class RecordedContext implements DriverContext<EventMap> {
   readonly device: Device;
@@ -103,13 +100,11 @@ export class RecordedContext implements DriverContext<EventMap> {
     options: { readonly timeoutMs: number },
   ): Promise<Uint8Array> {
     const id = this.#recorder.newId();
+    // What waits in the mailbox is looked at within the call.
+    let isCalling = true;
     const watched = (data: Uint8Array): boolean => {
-      const detail = this.#recorder.isSameStep ? TOGETHER : undefined;
-      this.#recorder.note("look", input, {
-        id,
-        data,
-        ...(detail === undefined ? {} : { detail }),
-      });
+      const detail = isCalling ? { within: "called" } : this.#recorder.together;
+      this.#recorder.note("look", input, { id, data, detail });
       try {
         const isTaken = take(data);
         this.#recorder.note("looked", input, { id, detail: isTaken === true });
@@ -122,10 +117,13 @@ export class RecordedContext implements DriverContext<EventMap> {
     };
     const name = `receive ${input}`;
     const call = { id, name, detail: options.timeoutMs };
-    return await this.#waited(
-      call,
-      () => this.#context.receive(input, watched, options),
-    );
+    return await this.#waited(call, () => {
+      try {
+        return this.#context.receive(input, watched, options);
+      } finally {
+        isCalling = false;
+      }
+    });
   }
 
   /** Sleeps in the loop's time. */
@@ -150,7 +148,7 @@ export class RecordedContext implements DriverContext<EventMap> {
     try {
       const value = await run();
       // Its bytes are those of the last look.
-      recorder.note("done", name, { id });
+      recorder.note("done", name, { id, detail: recorder.together });
       return value;
     } catch (error) {
       this.#failed(name, id, error);
@@ -161,9 +159,10 @@ export class RecordedContext implements DriverContext<EventMap> {
   }
 
   #failed(name: string, id: number, error: unknown): void {
+    const { together } = this.#recorder;
     this.#recorder.note("done", name, {
       id,
-      detail: { error: errorData(error) },
+      detail: { error: errorData(error), ...together },
     });
   }
 

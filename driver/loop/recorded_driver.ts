@@ -18,9 +18,9 @@ import type { DeviceInfo, Report } from "../port.ts";
 import { hex } from "../usb.ts";
 import { errorData } from "./error_data.ts";
 import { RecordedContext } from "./recorded_context.ts";
-import { reportDetail } from "./recorded_port.ts";
 import type { Noted, Recorder } from "./recorder.ts";
 import { toHex } from "./recording.ts";
+import { reportDetail } from "./transfer_words.ts";
 
 type Context = DriverContext<EventMap>;
 type Input = DriverInput<unknown, EventMap>;

@@ -18,9 +18,10 @@ import { type EndpointAddress, hex } from "../usb.ts";
 import { errorData } from "./error_data.ts";
 import type { Recorder } from "./recorder.ts";
 import { soon } from "./soon.ts";
+import { outcomeDetail } from "./transfer_words.ts";
 
-/** What it takes to record an output. */
-export interface OutputRecording {
+/** What it takes to record a standing input or output. */
+export interface StandingRecording {
   readonly port: DevicePort;
   readonly recorder: Recorder;
   /** Records a call and what came of it. */
@@ -30,13 +31,13 @@ export interface OutputRecording {
 /** Opens an output that is recorded. @throws {UsbError} As `DevicePort.openOutput`. */
 export function recordedOutput(
   options: OutputOptions,
-  recording: OutputRecording,
+  recording: StandingRecording,
 ): OutputRing {
   return new RecordedOutput(options, recording);
 }
 
 class RecordedOutput implements OutputRing {
-  readonly #recording: OutputRecording;
+  readonly #recording: StandingRecording;
   readonly #id: number;
   readonly #name: string;
   readonly #ring: OutputRing;
@@ -46,7 +47,7 @@ class RecordedOutput implements OutputRing {
   #within: "opened" | "resumed" | undefined;
   #isOver = false;
 
-  constructor(options: OutputOptions, recording: OutputRecording) {
+  constructor(options: OutputOptions, recording: StandingRecording) {
     const { recorder, port } = recording;
     const { endpoint, transfersInFlight } = options;
     this.#recording = recording;
@@ -113,7 +114,7 @@ class RecordedOutput implements OutputRing {
     const detail = { buffer, lengthBytes: data.length };
     // Told apart, for a replay asks when it was asked.
     const when = this.#within === undefined
-      ? this.#together()
+      ? this.#recording.recorder.together
       : { within: this.#within };
     this.#note("ask", { detail: { ...detail, ...when } });
     let given: number | undefined;
@@ -132,17 +133,16 @@ class RecordedOutput implements OutputRing {
   }
 
   #ended(tell: OutputOptions["onEnd"], end: OutputEnd): void {
-    const { status, actualLengthBytes } = end;
     const failed = "error" in end ? { error: errorData(end.error) } : {};
     this.#note("over", {
-      detail: { status, actualLengthBytes, ...failed, ...this.#together() },
+      detail: {
+        ...outcomeDetail(end),
+        ...failed,
+        ...this.#recording.recorder.together,
+      },
     });
     this.#over();
     tell(end);
-  }
-
-  #together(): { readonly together?: true } {
-    return this.#recording.recorder.isSameStep ? { together: true } : {};
   }
 
   #over(): void {

@@ -9,35 +9,38 @@ import type { Json } from "../driver.ts";
 import type {
   DeviceInfo,
   DevicePort,
-  InputCounters,
   InputOptions,
   InputRing,
   OutputOptions,
   OutputRing,
-  PacketOutcome,
-  Report,
   TransferOutcome,
   TransferRequest,
 } from "../port.ts";
-import {
-  type AlternateSetting,
-  type ConfigurationDescriptor,
-  type ConfigurationValue,
-  type DeviceCapability,
-  type EndpointAddress,
-  hex,
-  type InterfaceNumber,
+import type {
+  AlternateSetting,
+  ConfigurationDescriptor,
+  ConfigurationValue,
+  DeviceCapability,
+  EndpointAddress,
+  InterfaceNumber,
 } from "../usb.ts";
 import { errorData } from "./error_data.ts";
-import { recordedOutput } from "./recorded_output.ts";
-import type { Recorder } from "./recorder.ts";
+import { recordedInput } from "./recorded_input.ts";
+import { recordedOutput, type StandingRecording } from "./recorded_output.ts";
+import type { Noted, Recorder } from "./recorder.ts";
 import { toHex } from "./recording.ts";
-import { transferBytes, transferName } from "./transfer_words.ts";
+import {
+  outcomeDetail,
+  transferBytes,
+  transferName,
+} from "./transfer_words.ts";
 
 /** What a call gives, as it is kept. */
 interface Result {
   readonly data?: Uint8Array;
-  readonly detail?: Json;
+  readonly members?: { readonly [key: string]: Json };
+  /** Instead of members. */
+  readonly list?: readonly Json[];
 }
 
 /** A device port whose every use is recorded. */
@@ -164,7 +167,7 @@ export class RecordedPort implements DevicePort {
       { name: "readCapabilities", detail: [] },
       () => this.#port.readCapabilities(),
       (capabilities) => ({
-        detail: capabilities.map(({ capabilityType, bytes }) => [
+        list: capabilities.map(({ capabilityType, bytes }) => [
           capabilityType,
           toHex(bytes),
         ]),
@@ -183,66 +186,18 @@ export class RecordedPort implements DevicePort {
         ...(data === undefined ? {} : { data }),
       },
       () => this.#port.transfer(request),
-      (outcome) => ({ data: outcome.data, detail: outcomeDetail(outcome) }),
+      (outcome) => ({ data: outcome.data, members: outcomeDetail(outcome) }),
     );
   }
 
   /** A standing input of the driver's own. */
   openInput(options: InputOptions): InputRing {
-    const recorder = this.#recorder;
-    const { endpoint, transfersInFlight, transferLengthBytes } = options;
-    const id = recorder.newId();
-    const name = `openInput ${hex(endpoint)}`;
-    recorder.note("call", name, {
-      id,
-      detail: [transfersInFlight, transferLengthBytes ?? null],
-    });
-    let ring: InputRing;
-    try {
-      ring = this.#port.openInput({
-        ...options,
-        sink: (report) => {
-          const together = recorder.isSameStep ? { together: true } : {};
-          recorder.note("offer", name, {
-            id,
-            data: report.data,
-            detail: { ...reportDetail(report), ...together },
-          });
-          const isTaken = options.sink(report);
-          recorder.note("offered", name, { id, detail: isTaken });
-          return isTaken;
-        },
-        onEnd: (end) => {
-          const closed = end.isClosed === true ? { isClosed: true } : {};
-          recorder.note("over", name, {
-            id,
-            data: end.data,
-            detail: { ...outcomeDetail(end), ...closed },
-          });
-          options.onEnd(end);
-        },
-      });
-    } catch (error) {
-      recorder.note("done", name, { id, detail: { error: errorData(error) } });
-      throw error;
-    }
-    recorder.note("done", name, { id });
-    recorder.opened();
-    return new RecordedRing(ring, {
-      id,
-      name,
-      recorder,
-      stop: (run) => this.#simple(`stopInput ${hex(endpoint)}`, [], run),
-    });
+    return recordedInput(options, this.#recording);
   }
 
   /** A standing output of the driver's own. */
   openOutput(options: OutputOptions): OutputRing {
-    return recordedOutput(options, {
-      port: this.#port,
-      recorder: this.#recorder,
-      call: (name, run) => this.#simple(name, [], run),
-    });
+    return recordedOutput(options, this.#recording);
   }
 
   /** Refused: the session closes the device. */
@@ -255,6 +210,14 @@ export class RecordedPort implements DevicePort {
     return this.close();
   }
 
+  get #recording(): StandingRecording {
+    return {
+      port: this.#port,
+      recorder: this.#recorder,
+      call: (name, run) => this.#simple(name, [], run),
+    };
+  }
+
   #simple<T extends boolean | void>(
     name: string,
     detail: readonly number[],
@@ -264,14 +227,12 @@ export class RecordedPort implements DevicePort {
       { name, detail },
       run,
       (value) =>
-        value === undefined ? {} : { detail: { value: value === true } },
+        value === undefined ? {} : { members: { value: value === true } },
     );
   }
 
   async #call<T>(
-    call: { readonly name: string; readonly detail: unknown } & Result & {
-      readonly sizeBytes?: number;
-    },
+    call: Noted & { readonly name: string },
     run: () => Promise<T>,
     keep: (value: T) => Result,
   ): Promise<T> {
@@ -282,64 +243,23 @@ export class RecordedPort implements DevicePort {
     recorder.opened();
     try {
       const value = await run();
-      recorder.note("done", name, { ...keep(value), id });
+      const { members, list, ...kept } = keep(value);
+      const { together } = recorder;
+      const hasMembers = members !== undefined || together !== undefined;
+      recorder.note("done", name, {
+        ...kept,
+        id,
+        detail: list ?? (hasMembers ? { ...members, ...together } : undefined),
+      });
       return value;
     } catch (error) {
-      recorder.note("done", name, { id, detail: { error: errorData(error) } });
+      const detail = { error: errorData(error), ...recorder.together };
+      recorder.note("done", name, { id, detail });
       throw error;
     } finally {
       recorder.closed();
     }
   }
-}
-
-interface RingParts {
-  readonly id: number;
-  readonly name: string;
-  readonly recorder: Recorder;
-  readonly stop: (run: () => Promise<void>) => Promise<void>;
-}
-
-/** A standing input that a driver opened itself. */
-class RecordedRing implements InputRing {
-  readonly #ring: InputRing;
-  readonly #parts: RingParts;
-  #isOver = false;
-
-  constructor(ring: InputRing, parts: RingParts) {
-    this.#ring = ring;
-    this.#parts = parts;
-  }
-
-  get endpoint(): EndpointAddress {
-    return this.#ring.endpoint;
-  }
-
-  get counters(): InputCounters {
-    return this.#ring.counters;
-  }
-
-  resume(): void {
-    const { recorder, name, id } = this.#parts;
-    recorder.note("resume", name, { id });
-    this.#ring.resume();
-  }
-
-  async stop(): Promise<void> {
-    await this.#parts.stop(() => this.#ring.stop());
-    if (!this.#isOver) this.#parts.recorder.closed();
-    this.#isOver = true;
-  }
-}
-
-/** What a report has besides its bytes. */
-export function reportDetail(
-  { timestampMs, packets }: Report,
-): { readonly [key: string]: Json } {
-  return {
-    timestampMs,
-    ...(packets === undefined ? {} : { packets: packets.map(packetDetail) }),
-  };
 }
 
 function requestDetail(request: TransferRequest): Json {
@@ -357,19 +277,4 @@ function requestDetail(request: TransferRequest): Json {
       ? { zeroLengthPacket: true }
       : {}),
   };
-}
-
-function outcomeDetail(
-  outcome: TransferOutcome,
-): { readonly [key: string]: Json } {
-  const { status, actualLengthBytes, packets } = outcome;
-  return {
-    status,
-    actualLengthBytes,
-    ...(packets === undefined ? {} : { packets: packets.map(packetDetail) }),
-  };
-}
-
-function packetDetail(packet: PacketOutcome): Json {
-  return [packet.status, packet.offsetBytes, packet.actualLengthBytes];
 }

@@ -41,6 +41,8 @@ const STEP_ROUNDS = 32;
 /** What an event weighs besides its bytes, about. */
 const EVENT_BYTES = 64;
 
+const TOGETHER = { together: true } as const;
+
 /** What there is to an event besides its kind and name. */
 export interface Noted {
   readonly data?: Uint8Array;
@@ -84,9 +86,9 @@ export class Recorder {
     this.#options = options;
   }
 
-  /** Whether the host's loop has not turned since the last event: what comes now came in one go with it. */
-  get isSameStep(): boolean {
-    return this.#isSameStep;
+  /** For details, when the host's loop has not turned since the last event: what comes now came in one go with it. */
+  get together(): { readonly together: true } | undefined {
+    return this.#isSameStep ? TOGETHER : undefined;
   }
 
   /** A number for a call, to which its end refers. */

@@ -94,10 +94,11 @@ export class FedContext implements DriverContext<EventMap> {
     _input: string,
     take: (data: Uint8Array) => boolean,
   ): Promise<Uint8Array> {
-    const { port, callId } = this.#parts;
+    const { port, tape, callId } = this.#parts;
     const id = callId();
     const receiving: Receiving = { take, taken: new Uint8Array() };
     this.#receiving.set(id, receiving);
+    for (const look of tape.toldWithin(id, "called")) this.look(id, look);
     try {
       await port.calls.wait(id);
       return receiving.taken;

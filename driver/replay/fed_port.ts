@@ -10,13 +10,10 @@ import { soon } from "../loop/soon.ts";
 import type {
   DeviceInfo,
   DevicePort,
-  InputCounters,
   InputOptions,
   InputRing,
   OutputOptions,
   OutputRing,
-  PacketOutcome,
-  Report,
   TransferOutcome,
   TransferStatus,
 } from "../port.ts";
@@ -31,6 +28,7 @@ import {
   interfaceNumber,
 } from "../usb.ts";
 import { errorIn, FedCalls, listOf, membersOf } from "./fed_calls.ts";
+import { FedInput, packetsOf } from "./fed_input.ts";
 import { FedOutput } from "./fed_output.ts";
 import type { Tape } from "./tape.ts";
 
@@ -52,7 +50,7 @@ export class FedPort implements DevicePort {
   /** What waits for its end. */
   readonly calls = new FedCalls();
   readonly #parts: FedPortParts;
-  readonly #rings = new Map<number, InputOptions>();
+  readonly #inputs = new Map<number, FedInput>();
   readonly #outputs = new Map<number, FedOutput>();
 
   /** Claims nothing yet. */
@@ -151,50 +149,48 @@ export class FedPort implements DevicePort {
   /** A standing input, fed with what came. */
   openInput(options: InputOptions): InputRing {
     const id = this.#opened();
-    this.#rings.set(id, options);
-    return new FedRing(options.endpoint, {
-      resume: () => this.#resumed(id),
+    const { tape } = this.#parts;
+    const input = new FedInput(options, {
+      resume: () => this.#tellWithin(id, "resumed"),
       stop: async () => {
         await this.#called();
-        this.#rings.delete(id);
+        this.#inputs.delete(id);
       },
+      held: () => tape.heldNow(id),
     });
+    this.#inputs.set(id, input);
+    return input;
   }
 
   /** A standing output, whose source is asked as it was asked. */
   openOutput(options: OutputOptions): OutputRing {
     const id = this.#opened();
     const output = new FedOutput(options, {
-      resume: () => this.#askWithin(id, "resumed"),
+      resume: () => this.#tellWithin(id, "resumed"),
       called: () => this.#called(),
     });
     this.#outputs.set(id, output);
     // As a port does: when whoever opens it has it in hand.
-    soon(() => this.#askWithin(id, "opened"));
+    soon(() => this.#tellWithin(id, "opened"));
     return output;
   }
 
-  /** The source of an output is asked. `false`: there is no such output. */
-  ask(id: number, event: JournalEvent): boolean {
-    return this.#outputs.get(id)?.ask(event) === true;
+  /** What came of an input or output that the driver opened itself. `false`: there is no such. */
+  tell(id: number, event: JournalEvent): boolean {
+    switch (event.kind) {
+      case "ask":
+        return this.#outputs.get(id)?.ask(event) === true;
+      case "offer":
+        return this.#inputs.get(id)?.offer(event) === true;
+      default:
+        return this.#over(id, event);
+    }
   }
 
-  /** A report of an input that the driver opened itself. `false`: there is no such input. */
-  offer(id: number, event: JournalEvent): boolean {
-    const ring = this.#rings.get(id);
-    ring?.sink(reportOf(event, event.detail));
-    return ring !== undefined;
-  }
-
-  /** Such an input, or an output, ended by itself. */
-  over(id: number, event: JournalEvent): boolean {
-    const output = this.#outputs.get(id);
-    output?.over(event, outcomeOf(event));
-    if (output !== undefined) return true;
-    const ring = this.#rings.get(id);
-    const isClosed = membersOf(event.detail)["isClosed"] === true;
-    ring?.onEnd({ ...outcomeOf(event), ...(isClosed ? { isClosed } : {}) });
-    return ring !== undefined;
+  #over(id: number, event: JournalEvent): boolean {
+    const over = this.#outputs.get(id) ?? this.#inputs.get(id);
+    over?.over(event, outcomeOf(event));
+    return over !== undefined;
   }
 
   /** Refused, as then. */
@@ -217,74 +213,13 @@ export class FedPort implements DevicePort {
     return id;
   }
 
-  #askWithin(id: number, within: "opened" | "resumed"): void {
+  #tellWithin(id: number, within: "opened" | "resumed"): void {
     const { tape } = this.#parts;
-    for (
-      let asked = tape.askedAtOnce(id, within);
-      asked !== undefined;
-      asked = tape.askedAtOnce(id, within)
-    ) this.ask(id, asked);
-  }
-
-  /** What was held is offered within the call. */
-  #resumed(id: number): void {
-    const { tape } = this.#parts;
-    for (
-      let held = tape.offeredAtOnce(id);
-      held !== undefined;
-      held = tape.offeredAtOnce(id)
-    ) this.offer(id, held);
+    for (const told of tape.toldWithin(id, within)) this.tell(id, told);
   }
 
   #called(): Promise<JournalEvent> {
     return this.calls.wait(this.#parts.callId());
-  }
-}
-
-/** A report as it was recorded. */
-export function reportOf(
-  event: JournalEvent,
-  detail: Json | undefined,
-): Report {
-  const { timestampMs, packets } = membersOf(detail);
-  return {
-    data: (event.payload ?? new Uint8Array()).slice(),
-    timestampMs: Number(timestampMs ?? 0),
-    ...(packets === undefined ? {} : { packets: packetsOf(packets) }),
-  };
-}
-
-class FedRing implements InputRing {
-  readonly endpoint: EndpointAddress;
-  readonly #does: { resume(): void; stop(): Promise<void> };
-
-  constructor(
-    endpoint: EndpointAddress,
-    does: { resume(): void; stop(): Promise<void> },
-  ) {
-    this.endpoint = endpoint;
-    this.#does = does;
-  }
-
-  /** Nobody knows any more. */
-  get counters(): InputCounters {
-    return {
-      submitted: 0,
-      completed: 0,
-      delivered: 0,
-      failed: 0,
-      cancelled: 0,
-      inFlight: 0,
-      held: 0,
-    };
-  }
-
-  resume(): void {
-    this.#does.resume();
-  }
-
-  stop(): Promise<void> {
-    return this.#does.stop();
   }
 }
 
@@ -296,17 +231,6 @@ function outcomeOf(event: JournalEvent): TransferOutcome {
     actualLengthBytes: Number(actualLengthBytes ?? 0),
     ...(packets === undefined ? {} : { packets: packetsOf(packets) }),
   };
-}
-
-function packetsOf(value: Json): PacketOutcome[] {
-  return listOf(value).map((entry) => {
-    const [status, offsetBytes, actualLengthBytes] = listOf(entry);
-    return {
-      status: String(status) as TransferStatus,
-      offsetBytes: Number(offsetBytes),
-      actualLengthBytes: Number(actualLengthBytes),
-    };
-  });
 }
 
 function bytesOf(hex: string): Uint8Array {

@@ -26,7 +26,8 @@ import type { DeviceInfo } from "../port.ts";
 import { alternateSetting } from "../usb.ts";
 import { listOf, membersOf, paramsOf } from "./fed_calls.ts";
 import { FedContext } from "./fed_context.ts";
-import { claimedOf, deviceAt, FedPort, reportOf } from "./fed_port.ts";
+import { reportOf } from "./fed_input.ts";
+import { claimedOf, deviceAt, FedPort } from "./fed_port.ts";
 import { type Divergence, missingBefore, RELEVANT, Tape } from "./tape.ts";
 
 /** A recorded life. */
@@ -102,7 +103,6 @@ class Replay {
   #context: FedContext;
   #callId = 0;
   #nowMs = 0;
-  #problem: string | undefined;
   #lastHandler: string | undefined;
   #lastEnd: HandlerEnd | undefined;
 
@@ -132,14 +132,14 @@ class Replay {
       // What came in one go is given in one go: not even promises get in between.
       const wait = this.#step(tape.next);
       if (wait !== undefined) await wait;
-      if (tape.divergence !== undefined || this.#problem !== undefined) break;
+      if (tape.isOver) break;
     }
     await this.#settle();
     return {
       steps: tape.steps,
       traceHash: tape.traceHash,
       divergence: tape.divergence,
-      problem: this.#problem,
+      problem: tape.problem,
       isLoose: tape.isLoose,
       beyond: tape.beyond,
       lastHandler: this.#lastHandler,
@@ -150,7 +150,9 @@ class Replay {
   #step(event: JournalEvent): Promise<void> | undefined {
     const { kind } = event;
     this.#nowMs = Math.max(this.#nowMs, event.timeMs);
-    if (kind === "state") this.#recorder.state = event.name;
+    if (kind === "state" && !this.#tape.isNextDone) {
+      this.#recorder.state = event.name;
+    }
     const isNoStep = kind === "device" || kind === "state" ||
       kind === "checkpoint";
     if (kind === "checkpoint") this.#compareState(event);
@@ -158,7 +160,7 @@ class Replay {
     const isDone = isNoStep || this.#tape.isNextDone;
     if (!isDone && isOfDriver) return this.#await(event);
     this.#told(event);
-    if (isDone || this.#isCut(event)) return undefined;
+    if (isDone || this.#tape.isCut(event)) return undefined;
     this.#tape.given(event);
     this.#feed(event);
     this.#foreseeState();
@@ -177,11 +179,11 @@ class Replay {
   /** What the driver did must happen again, before anything else comes to it. */
   async #await(event: JournalEvent): Promise<void> {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
-      if (this.#tape.isNextDone || this.#tape.divergence !== undefined) break;
+      if (this.#tape.isNextDone || this.#tape.isOver) break;
       await this.#settle();
     }
     if (this.#tape.isNextDone) return this.#told(event);
-    this.#tape.missing();
+    if (!this.#tape.isOver) this.#tape.missing();
   }
 
   async #settle(): Promise<void> {
@@ -207,20 +209,29 @@ class Replay {
 
   /** What came between two things that the driver did in one go comes between them. */
   #giveTogether(): void {
-    if (this.#tape.divergence !== undefined) return;
-    const event = this.#tape.togetherNow();
-    const id = this.#tape.idOf(event?.id);
-    if (event !== undefined && id !== undefined) this.#answer(id, event);
+    const tape = this.#tape;
+    if (tape.isOver) return;
+    this.#recorder.state = tape.stateNow() ?? this.#recorder.state;
+    const event = tape.togetherNow();
+    if (event === undefined) return;
+    this.#answered(event);
+    // What comes next of it may come without anything that the driver does.
+    soon(() => this.#giveTogether());
   }
 
   #feed(event: JournalEvent): void {
     if (BEGIN_KINDS.has(event.kind)) return this.#call(event);
     if (event.kind === "abort") return this.#context.abort(event);
-    const id = this.#tape.idOf(event.id);
+    this.#answered(event);
+  }
+
+  #answered(event: JournalEvent): void {
+    const tape = this.#tape;
+    const id = tape.idOf(event.id);
     const isTaken = id !== undefined && this.#answer(id, event);
     // After missing events there may be answers to calls nobody knows of.
-    if (!isTaken && !this.#tape.isLoose) {
-      this.#problem =
+    if (!isTaken && !tape.isLoose) {
+      tape.problem ??=
         `the answer ${event.name} (${event.sequence}) belongs to ` +
         "nothing that the driver asked for";
     }
@@ -231,11 +242,9 @@ class Replay {
       case "look":
         return this.#context.look(id, event);
       case "offer":
-        return this.#port.offer(id, event);
       case "ask":
-        return this.#port.ask(id, event);
       case "over":
-        return this.#port.over(id, event);
+        return this.#port.tell(id, event);
       default:
         return this.#port.calls.end(id, event);
     }
@@ -282,15 +291,7 @@ class Replay {
   }
 
   #lacks(what: string): void {
-    this.#problem = `the driver has no ${what}: it is another one`;
-  }
-
-  /** The bytes of something that comes to the driver were too many to be kept. */
-  #isCut({ payload, sizeBytes, name }: JournalEvent): boolean {
-    const kept = payload?.length ?? 0;
-    if (kept >= sizeBytes) return false;
-    this.#problem = `of ${name} only ${kept} of ${sizeBytes} bytes were kept`;
-    return true;
+    this.#tape.problem ??= `the driver has no ${what}: it is another one`;
   }
 
   #compareState(event: JournalEvent): void {
@@ -332,7 +333,7 @@ class Replay {
     this.#context = this.#makeContext();
     tape.isLoose ||= checkpoint === -1;
     if (checkpoint !== -1) this.#restore(events[checkpoint]);
-    return this.#problem === undefined;
+    return tape.problem === undefined;
   }
 
   #restore(checkpoint: JournalEvent | undefined): void {
@@ -341,7 +342,7 @@ class Replay {
     try {
       this.#state = decodePlain(JSON.parse(String(state)) as Json);
     } catch (error) {
-      this.#problem = `the checkpoint cannot be read: ${
+      this.#tape.problem = `the checkpoint cannot be read: ${
         errorText(errorData(error))
       }`;
       return;

@@ -37,6 +37,8 @@ export class Tape {
   isLoose = false;
   /** The first difference, once there is one. */
   divergence: Divergence | undefined;
+  /** It cannot go on: why. */
+  problem: string | undefined;
   /** What the driver did when there was nothing recorded any more. */
   readonly beyond: JournalEvent[] = [];
   readonly events: readonly JournalEvent[];
@@ -63,6 +65,19 @@ export class Tape {
     return this.#done.has(this.at);
   }
 
+  /** A difference or a problem was found: nothing of what comes now tells anything. */
+  get isOver(): boolean {
+    return this.divergence !== undefined || this.problem !== undefined;
+  }
+
+  /** The bytes of something that comes to the driver were too many to be kept: a problem. */
+  isCut({ payload, sizeBytes, name }: JournalEvent): boolean {
+    const kept = payload?.length ?? 0;
+    if (kept >= sizeBytes) return false;
+    this.problem ??= `of ${name} only ${kept} of ${sizeBytes} bytes were kept`;
+    return true;
+  }
+
   /** Events that were the same. */
   get steps(): number {
     return this.#steps;
@@ -86,7 +101,7 @@ export class Tape {
 
   /** The driver does something: it must be what was recorded next. */
   did(actual: JournalEvent): void {
-    if (this.divergence !== undefined) return;
+    if (this.isOver) return;
     const found = this.#find();
     if (found === "later") return this.#diverge(this.#nextBegin, actual);
     if (found === undefined) {
@@ -128,34 +143,56 @@ export class Tape {
     );
   }
 
-  /** A report that an input held and offers within the call to resume it. */
-  offeredAtOnce(id: number): JournalEvent | undefined {
-    return this.#atOnce(({ kind, id: recorded }) =>
-      kind === "offer" && this.idOf(recorded) === id
-    );
+  /**
+   * What came to the driver within that call of its own, one after the other:
+   * a source is asked, what was held is offered, what waits is looked at.
+   */
+  *toldWithin(
+    id: number,
+    within: "opened" | "resumed" | "called",
+  ): Generator<JournalEvent> {
+    const isIt = ({ kind, id: recorded, detail }: JournalEvent): boolean =>
+      TOGETHER.has(kind) && this.idOf(recorded) === id &&
+      typeof detail === "object" && detail !== null && "within" in detail &&
+      detail["within"] === within;
+    for (
+      let told = this.#atOnce(isIt);
+      told !== undefined;
+      told = this.#atOnce(isIt)
+    ) yield told;
   }
 
-  /** That the source of an output is asked within that call of the output. */
-  askedAtOnce(
-    id: number,
-    within: "opened" | "resumed",
-  ): JournalEvent | undefined {
-    return this.#atOnce(({ kind, id: recorded, detail }) =>
-      kind === "ask" && this.idOf(recorded) === id &&
-      typeof detail === "object" && detail !== null && "within" in detail &&
-      detail["within"] === within
-    );
+  /** How many reports an input held when it was resumed, if that comes next. */
+  heldNow(id: number): number {
+    const found = this.#find();
+    if (found === undefined || found === "later") return 0;
+    const { kind, id: recorded, detail } = found.expected;
+    const isIt = kind === "resume" && this.idOf(recorded) === id;
+    return isIt && typeof detail === "number" ? detail : 0;
   }
 
   /**
-   * What came of an output in one go with what the driver did just now, so that
-   * the rest of what it did comes after. The next of it, once.
+   * What came to the driver in one go with what it did just now, so that the
+   * rest of what it did comes after. The next of it, once.
    */
   togetherNow(): JournalEvent | undefined {
     return this.#atOnce((event) =>
-      (event.kind === "ask" || event.kind === "over") && isTogether(event) &&
+      TOGETHER.has(event.kind) && isTogether(event) &&
       this.idOf(event.id) !== undefined
     );
+  }
+
+  /** The session's state after what the driver did just now, if it is another one; the next of it, once. */
+  stateNow(): string | undefined {
+    for (let at = this.at; at < this.until; at++) {
+      const event = this.events[at];
+      if (event === undefined || this.#done.has(at)) continue;
+      if (at === this.#givenAt) continue;
+      if (event.kind !== "state") return undefined;
+      this.#done.add(at);
+      return event.name;
+    }
+    return undefined;
   }
 
   /** The signal that the driver looks at next, if it is another one than before. */
@@ -193,7 +230,7 @@ export class Tape {
       const event = this.events[at];
       if (event === undefined || this.#done.has(at)) continue;
       if (at === this.#givenAt) continue;
-      if (!isIt(event)) return undefined;
+      if (!isIt(event) || this.isCut(event)) return undefined;
       this.#done.add(at);
       this.#count(event);
       return event;
@@ -266,6 +303,7 @@ export class Tape {
 
 /** What may come in one go with what came before it. */
 const TOGETHER: ReadonlySet<JournalKind> = new Set<JournalKind>([
+  "done",
   "look",
   "offer",
   "ask",

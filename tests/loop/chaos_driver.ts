@@ -156,6 +156,7 @@ function commandsOf(parts: HandlerParts): NonNullable<AnyDriver["commands"]> {
     wait: command("Waits for a report", (c) => awaitReport(c, chance)),
     halt: command("Halts an endpoint", (c) => halt(c, chance)),
     write: command("Writes chunks", (c) => write(c, chance), 300),
+    read: command("Reads what there is", (c) => read(c, chance), 300),
     fail: {
       description: "Fails at once",
       run: (_state, _params, context) => fail(context, chance),
@@ -210,9 +211,41 @@ async function write(context: Context, chance: Chance): Promise<number> {
     written += chunk.length;
     context.emit("written", { written });
   }
-  if (chance.happens(0.8)) await writer.close();
+  // A stream that has failed refuses a close by a TypeError; `closed` has the reason.
+  if (chance.happens(0.8)) await writer.close().catch(() => writer.closed);
   else if (chance.happens(0.5)) await writer.abort();
   return written;
+}
+
+/** Reports of an endpoint that always has some, by a reader of any depth; it may be left without an end. */
+async function read(context: Context, chance: Chance): Promise<number> {
+  const endpoint = context.device.endpoint(0x83);
+  const options = {
+    transfersInFlight: chance.integer(1, 4),
+    transferLengthBytes: chance.pick([64, 512, 1024]),
+  };
+  let left = chance.integer(1, 12);
+  let readBytes = 0;
+  const take = async (data: Uint8Array): Promise<boolean> => {
+    readBytes += data.length;
+    context.emit("read", { readBytes });
+    for (let n = chance.integer(0, 6); n > 0; n--) await Promise.resolve();
+    return --left > 0;
+  };
+  if (chance.happens(0.5)) {
+    const readAhead = chance.integer(1, 4);
+    for await (const { data } of endpoint.reports({ ...options, readAhead })) {
+      if (!await take(data)) break;
+    }
+    return readBytes;
+  }
+  const reader = endpoint.openReadable(options).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done || !await take(value)) break;
+  }
+  if (chance.happens(0.8)) await reader.cancel();
+  return readBytes;
 }
 
 async function start(context: Context, chance: Chance): Promise<void> {

@@ -96,8 +96,16 @@ Deno.test("A full journal ties what came of a transfer to the transfer, failures
     made.events.filter((event) => event.kind === kind);
   assertEquals(of("call").map(({ id }) => id), of("done").map(({ id }) => id));
   assertEquals(of("done").map(({ payload, detail }) => [payload, detail]), [
-    [Uint8Array.of(1, 2, 3), { status: "completed", actualLengthBytes: 3 }],
-    [new Uint8Array(), { status: "stall", actualLengthBytes: 0 }],
+    [Uint8Array.of(1, 2, 3), {
+      status: "completed",
+      actualLengthBytes: 3,
+      together: true,
+    }],
+    [new Uint8Array(), {
+      status: "stall",
+      actualLengthBytes: 0,
+      together: true,
+    }],
   ]);
   assertEquals([of("end").length, of("failure").length], [1, 1]);
   await stopBench(made);

@@ -178,6 +178,7 @@ class Life {
       "wait",
       "halt",
       "write",
+      "read",
       "fail",
       "misbehave",
       "unknown",
@@ -191,7 +192,7 @@ class Life {
 
   #fault(): void {
     const chance = this.#chance;
-    const endpoint = chance.pick([0, 0x81, 0x82, 0x01, 0x03]);
+    const endpoint = chance.pick([0, 0x81, 0x82, 0x83, 0x01, 0x03]);
     const rule: FaultRule = {
       endpoint,
       after: chance.integer(0, 3),

@@ -15,6 +15,7 @@ const COMMANDS = [
   "wait",
   "halt",
   "write",
+  "read",
   "fail",
   "misbehave",
 ] as const;
@@ -51,7 +52,7 @@ function addFault({ bus, device, chance }: RecordedLife): void {
   if (plugged === undefined) return;
   plugged.device.faults.clear();
   plugged.device.faults.add({
-    endpoint: chance.pick([0, 0x81, 0x82, 0x01, 0x03]),
+    endpoint: chance.pick([0, 0x81, 0x82, 0x83, 0x01, 0x03]),
     after: chance.integer(0, 3),
     times: chance.pick([1, 3]),
     fault: chance.pick(faults),
