@@ -128,8 +128,13 @@ export class Endpoint {
   /**
    * A stream that writes: each chunk becomes one or more transfers, in order,
    * several in flight. A write resolves when the chunk is on its way; `close`
-   * when everything has arrived; `abort` cancels what has not. A failure cancels
-   * what is behind it and fails the stream.
+   * when everything has arrived; `abort` cancels what has not.
+   *
+   * A failure cancels what is behind it and fails the stream: the next write
+   * rejects with its `UsbError`, and so does the writer's `closed`. A
+   * `close` of a stream that has failed already rejects with a `TypeError`, as
+   * streams do. Behind any failure but a stall a packet of what follows may have
+   * reached the device: where a gap does harm, keep one transfer in flight.
    *
    * @throws {TypeError} When it is an IN endpoint.
    */
@@ -147,7 +152,14 @@ export class Endpoint {
         const { signal } = controller;
         signal.addEventListener("abort", () => writer.cancel(signal.reason));
       },
-      write: (chunk): Promise<void> => writer.write(chunk),
+      write: async (chunk): Promise<void> => {
+        try {
+          await writer.write(chunk);
+        } catch (error) {
+          forget();
+          throw error;
+        }
+      },
       close: async (): Promise<void> => {
         forget();
         await writer.drain();

@@ -1,7 +1,9 @@
 /**
  * Writes chunks to one endpoint with several transfers in flight, in order, from
  * a standing output: a transfer costs no promise. A failure cancels what is
- * behind it, so that the device sees no gap.
+ * behind it. Behind a stall the device sees nothing of that, so no gap; behind
+ * another failure it may, unless one transfer is in flight at a time:
+ * `OutputOptions.onEnd` in `port.ts` says why.
  *
  * @module
  */
@@ -89,12 +91,23 @@ export class EndpointWriter {
   }
 
   /**
-   * Puts a chunk on its way; resolves when its last piece is submitted.
+   * Puts a chunk on its way; resolves when its last piece is submitted. After a
+   * rejection nothing more is taken; what was taken before still goes out.
    *
    * @throws {TypeError} When it is not bytes.
    * @throws {UsbError} When a transfer before it failed, or as `DevicePort.openOutput`.
    */
   async write(chunk: Uint8Array): Promise<void> {
+    try {
+      await this.#write(chunk);
+    } catch (error) {
+      this.#giveUp(error);
+      void this.#leave();
+      throw error;
+    }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
     if (!(chunk instanceof Uint8Array)) {
       throw new TypeError(
         `Cannot write to endpoint ${
@@ -126,6 +139,12 @@ export class EndpointWriter {
   /** Cancels what is in flight and waits for it; a write that waits is given up. */
   async cancel(reason?: unknown): Promise<void> {
     this.#giveUp(reason);
+    await this.#output?.stop();
+  }
+
+  /** Nobody ends a stream that has failed: its output would stay with the device. */
+  async #leave(): Promise<void> {
+    await this.#output?.drained();
     await this.#output?.stop();
   }
 

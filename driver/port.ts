@@ -206,8 +206,8 @@ export interface InputOptions {
    * Called once when the input ends by itself: stall, overflow, bus error,
    * unplug, or with `cancelled` because the device is closed or its interface
    * given up. Completed reports are delivered before it: one that is held waits
-   * for `resume()`, also when the device is closed meanwhile. Not called after
-   * `stop()`.
+   * for `resume()`, also when the device is closed meanwhile, and then the end
+   * is told within that call. Not called after `stop()`.
    */
   readonly onEnd: (end: InputEnd) => void;
 }

@@ -9,7 +9,7 @@ import {
   MAX_TRANSFER_BYTES,
   MAX_TRANSFERS_IN_FLIGHT,
 } from "../driver/limits.ts";
-import type { Refusal } from "../driver/loop/output_check.ts";
+import { isIntegerIn, type Refusal } from "../driver/loop/output_check.ts";
 import type { InputOptions } from "../driver/port.ts";
 import type { EndpointDescriptor } from "../driver/usb.ts";
 
@@ -53,8 +53,4 @@ export function checkInput(
   }
   const packets = new Array<number>(count).fill(packetBytes);
   return { lengthBytes: packetBytes * count, packets };
-}
-
-function isIntegerIn(value: number, min: number, max: number): boolean {
-  return Number.isInteger(value) && value >= min && value <= max;
 }

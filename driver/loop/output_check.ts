@@ -59,6 +59,7 @@ export function checkOutput(
   return { lengthBytes, timeoutMs };
 }
 
-function isIntegerIn(value: number, min: number, max: number): boolean {
+/** Whether it is an integer from `min` to `max`. */
+export function isIntegerIn(value: number, min: number, max: number): boolean {
   return Number.isInteger(value) && value >= min && value <= max;
 }

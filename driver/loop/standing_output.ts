@@ -193,7 +193,6 @@ export class StandingOutput implements OutputRing {
   #begin(): void {
     if (this.#hasBegun || this.#state !== "running") return;
     this.#hasBegun = true;
-    if (this.#idle.length === 0) this.#fail("noMemory");
     this.#fillIdle();
     if (this.#needsSettling()) this.#settle();
   }
@@ -204,6 +203,8 @@ export class StandingOutput implements OutputRing {
   }
 
   #fillIdle(): void {
+    // A port without memory for a single one has given none.
+    if (this.#parts.slots.length === 0) this.#fail("noMemory");
     while (this.#mayAsk()) {
       const slot = this.#idle.pop();
       if (slot === undefined) return;

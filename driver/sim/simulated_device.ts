@@ -279,11 +279,11 @@ export class SimulatedDevice implements DevicePort {
     }
     const type = descriptor.transferType;
     const { usbfsMemory } = this.#options.bus;
-    const submit: SubmitOut = (data, ended) => {
-      const unit = { type, endpoint, data: data.slice() };
-      return usbfsMemory.hasRoom(data.length + URB_OVERHEAD_BYTES)
-        ? this.#submit(unit, ended, shape.timeoutMs)
-        : undefined;
+    const submit: SubmitOut = (lent, ended) => {
+      const isRefused = !usbfsMemory.hasRoom(lent.length + URB_OVERHEAD_BYTES);
+      if (isRefused) return undefined;
+      const unit = { type, endpoint, data: lent.slice() };
+      return this.#submit(unit, ended, shape.timeoutMs);
     };
     const output = new StandingOutput({
       options,

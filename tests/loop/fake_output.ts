@@ -43,6 +43,7 @@ class FakeSlot extends OutputSlot {
 /** A standing output of the fake. */
 export class FakeOutput extends StandingOutput {
   readonly #slots: readonly FakeSlot[];
+  isOver = false;
 
   constructor(device: DevicePort, options: OutputOptions) {
     const slots = Array.from(
@@ -53,7 +54,7 @@ export class FakeOutput extends StandingOutput {
       options,
       slots,
       settles: (back) => back,
-      onOver: () => {},
+      onOver: () => this.isOver = true,
     });
     this.#slots = slots;
   }

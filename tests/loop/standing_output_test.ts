@@ -96,6 +96,19 @@ function flying({ slots }: Rig): FakeSlot[] {
     .sort((one, other) => one.order - other.order);
 }
 
+Deno.test("Output without memory for a single transfer ends with noMemory, resumed at once or not", async () => {
+  for (const isResumed of [true, false]) {
+    const made = rig(0);
+    if (isResumed) made.output.resume();
+    const drained = made.output.drained();
+    assertEquals(made.ends, [], "not within the call");
+    await settle();
+    assertEquals(made.ends.map(({ status }) => status), ["noMemory"]);
+    await drained;
+    assertEquals([made.isOver, made.sent], [true, []]);
+  }
+});
+
 Deno.test("Output ends with error when fewer bytes moved than were given", async () => {
   const made = rig(2, (data) => data.length);
   await settle();

@@ -1,11 +1,18 @@
-/** What readers of an endpoint are told when its device is closed. */
+/** How flows of an endpoint end: by a close of the device, by a failure, by what is written to them. */
 
 import { assert, assertEquals, assertRejects } from "../driver/std.ts";
 import { Device } from "../driver/device.ts";
 import { UsbError } from "../driver/errors.ts";
 import { settle, VirtualClock } from "../driver/loop/clock.ts";
-import { interfaceNumber } from "../driver/usb.ts";
-import { BULK_IN, FakeDevice, INTERRUPT_IN } from "./loop/fake_device.ts";
+import { endpointAddress, interfaceNumber } from "../driver/usb.ts";
+import {
+  BULK_IN,
+  FakeDevice,
+  INTERRUPT_IN,
+  outcomeOf,
+} from "./loop/fake_device.ts";
+
+const BULK_OUT = endpointAddress(0x02);
 
 interface Rig {
   readonly fake: FakeDevice;
@@ -76,4 +83,63 @@ Deno.test("Endpoint's readable that waits ends when the device is closed under i
   await settle();
   await fake.close();
   assert((await first).done);
+});
+
+Deno.test("Endpoint's writable that has failed says why by its next write and by closed, and refuses a close", async () => {
+  const { fake, device } = await rig();
+  fake.answer = () => outcomeOf("stall");
+  const writer = device.endpoint(BULK_OUT).writable.getWriter();
+  const closed = assertRejects(() => writer.closed, UsbError, "stalled");
+  await writer.write(Uint8Array.of(1));
+  await closed;
+  await assertRejects(
+    () => writer.write(Uint8Array.of(2)),
+    UsbError,
+    "stalled",
+  );
+  await assertRejects(() => writer.close(), TypeError);
+});
+
+Deno.test("Endpoint's writable is a new one after one that was refused, or given what is no bytes", async () => {
+  const { fake, device } = await rig();
+  const endpoint = device.endpoint(BULK_OUT);
+  fake.isGone = true;
+  const refused = endpoint.writable.getWriter();
+  refused.closed.catch(() => {});
+  await assertRejects(() => refused.write(Uint8Array.of(1)), UsbError, "gone");
+  fake.isGone = false;
+  const wrong = endpoint.writable.getWriter();
+  wrong.closed.catch(() => {});
+  await wrong.write(Uint8Array.of(2));
+  const text = "text" as unknown as Uint8Array;
+  await assertRejects(() => wrong.write(text), TypeError, "a Uint8Array");
+  await settle();
+  const writer = endpoint.writable.getWriter();
+  await writer.write(Uint8Array.of(3));
+  await writer.close();
+  const sent = fake.requests.map((request) =>
+    "data" in request && request.data
+  );
+  assertEquals(sent, [Uint8Array.of(2), Uint8Array.of(3)]);
+});
+
+Deno.test("Endpoint's writable that is given what is no bytes leaves no output behind", async () => {
+  const { fake, device } = await rig();
+  const { promise: answer, resolve } = Promise.withResolvers<void>();
+  fake.answer = async () => {
+    await answer;
+    return outcomeOf("completed");
+  };
+  const writer = device.endpoint(BULK_OUT).writable.getWriter();
+  writer.closed.catch(() => {});
+  await writer.write(Uint8Array.of(1));
+  const text = "text" as unknown as Uint8Array;
+  await assertRejects(() => writer.write(text), TypeError);
+  const [output] = fake.outputs;
+  assert(output !== undefined);
+  assertEquals([output.counters.inFlight, output.isOver], [1, false]);
+  // What was taken before still arrives.
+  resolve();
+  await settle();
+  assertEquals([output.counters.delivered, output.isOver], [1, true]);
 });
