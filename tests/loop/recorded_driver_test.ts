@@ -21,7 +21,7 @@ import {
   readyBench,
   stopBench,
 } from "./bench_session.ts";
-import { INTERRUPT_IN, outcomeOf } from "./fake_device.ts";
+import { BULK_IN, INTERRUPT_IN, outcomeOf } from "./fake_device.ts";
 
 /** Runs a driver and gives its full journal as it grows. */
 async function recorded(
@@ -192,6 +192,28 @@ Deno.test("A full journal has the driver's state now and then, while it is nothi
   const kept = decodePlain(JSON.parse(text)) as typeof state;
   assert(kept.seen > 0 && kept.seen <= state.seen);
   assertEquals(kept.last, state.last);
+  await stopBench(made);
+});
+
+Deno.test("A full journal has no state while an input of the driver's own is open, and has it again when that ended", async () => {
+  const made = await recorded(driverWith({
+    inputs: [input(() => {})],
+    start: (_state, { device }) => {
+      const next = device.endpoint(BULK_IN).reports()[Symbol.asyncIterator]()
+        .next();
+      next.catch(() => {});
+    },
+  }));
+  const checkpoints = async (): Promise<number> => {
+    for (let n = 0; n < 1_500; n++) {
+      made.device.ring().send(n & 0xff);
+      await made.clock.advance(n % 100 === 0 ? 1 : 0);
+    }
+    return made.events.filter(({ kind }) => kind === "checkpoint").length;
+  };
+  assertEquals(await checkpoints(), 0);
+  made.device.ring(BULK_IN).end("stall");
+  assert(await checkpoints() > 0);
   await stopBench(made);
 });
 
