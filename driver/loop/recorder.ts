@@ -41,8 +41,6 @@ const STEP_ROUNDS = 32;
 /** What an event weighs besides its bytes, about. */
 const EVENT_BYTES = 64;
 
-const TOGETHER = { together: true } as const;
-
 /** What there is to an event besides its kind and name. */
 export interface Noted {
   readonly data?: Uint8Array;
@@ -86,9 +84,14 @@ export class Recorder {
     this.#options = options;
   }
 
-  /** For details, when the host's loop has not turned since the last event: what comes now came in one go with it. */
-  get together(): { readonly together: true } | undefined {
-    return this.#isSameStep ? TOGETHER : undefined;
+  /**
+   * For details, when the host's loop has not turned since the last event: what
+   * comes now came in one go with it, so many rounds of microtasks later.
+   */
+  get together(): { readonly together: number } | undefined {
+    return this.#isSameStep
+      ? { together: STEP_ROUNDS - this.#roundsLeft }
+      : undefined;
   }
 
   /** A number for a call, to which its end refers. */
@@ -143,7 +146,7 @@ export class Recorder {
   /** Until nothing was recorded for some rounds of microtasks: as good as a step of the host's loop. */
   async #watchStep(): Promise<void> {
     this.#isSameStep = true;
-    while (this.#roundsLeft-- > 0) await Promise.resolve();
+    do await Promise.resolve(); while (--this.#roundsLeft > 0);
     this.#isSameStep = false;
   }
 

@@ -21,13 +21,13 @@ import {
   INPUT_KINDS,
   Recorder,
 } from "../loop/recorder.ts";
-import { soon } from "../loop/soon.ts";
 import type { DeviceInfo } from "../port.ts";
 import { alternateSetting } from "../usb.ts";
 import { listOf, membersOf, paramsOf } from "./fed_calls.ts";
 import { FedContext } from "./fed_context.ts";
 import { reportOf } from "./fed_input.ts";
 import { claimedOf, deviceAt, FedPort } from "./fed_port.ts";
+import { InOneGo } from "./in_one_go.ts";
 import { type Divergence, missingBefore, RELEVANT, Tape } from "./tape.ts";
 
 /** A recorded life. */
@@ -96,6 +96,7 @@ class Replay {
   /** How many are missing before an event. */
   readonly #missing: ReadonlyMap<JournalEvent | undefined, number>;
   readonly #recorder: Recorder;
+  readonly #inOneGo: InOneGo;
   readonly #driver: AnyDriver;
   readonly #parameters: ReturnType<typeof checkParameters>;
   #state: unknown;
@@ -114,6 +115,11 @@ class Replay {
     this.#recorder = new Recorder({
       nowMs: () => this.#nowMs,
       tell: (event) => this.#did(event),
+    });
+    this.#inOneGo = new InOneGo({
+      tape: this.#tape,
+      give: (event) => this.#answered(event),
+      changeState: (state) => this.#recorder.state = state,
     });
     this.#driver = recordedDriver(driver, this.#recorder);
     this.#parameters = checkParameters(options.options, driver.options ?? {}, {
@@ -159,12 +165,14 @@ class Replay {
     const isOfDriver = EFFECT_KINDS.has(kind) || isRequest(event);
     const isDone = isNoStep || this.#tape.isNextDone;
     if (!isDone && isOfDriver) return this.#await(event);
+    if (!isDone && this.#inOneGo.isOnItsWay(event)) return this.#arrival(event);
     this.#told(event);
     if (isDone || this.#tape.isCut(event)) return undefined;
     this.#tape.given(event);
     this.#feed(event);
     this.#foreseeState();
-    return this.#tape.isNextTogether ? undefined : settle();
+    this.#inOneGo.came(event);
+    return settle();
   }
 
   /** What the driver does about an answer came after all that came with the answer. */
@@ -204,19 +212,14 @@ class Replay {
       this.#lastEnd = { name: event.name, failure };
     }
     this.#tape.did(event);
-    soon(() => this.#giveTogether());
+    this.#inOneGo.did(event);
   }
 
-  /** What came between two things that the driver did in one go comes between them. */
-  #giveTogether(): void {
-    const tape = this.#tape;
-    if (tape.isOver) return;
-    this.#recorder.state = tape.stateNow() ?? this.#recorder.state;
-    const event = tape.togetherNow();
-    if (event === undefined) return;
-    this.#answered(event);
-    // What comes next of it may come without anything that the driver does.
-    soon(() => this.#giveTogether());
+  /** It is on its way: it comes in some rounds, or else now. */
+  async #arrival(event: JournalEvent): Promise<void> {
+    while (this.#inOneGo.isOnItsWay(event)) await Promise.resolve();
+    await this.#step(event);
+    await settle();
   }
 
   #feed(event: JournalEvent): void {

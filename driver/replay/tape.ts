@@ -21,6 +21,13 @@ export interface Divergence {
   readonly part: string | undefined;
 }
 
+/** What came in one go with what was before it. */
+export interface Together {
+  readonly event: JournalEvent;
+  /** So many rounds of microtasks after it. */
+  readonly rounds: number;
+}
+
 /** Asked for in the middle of a step, and answered from the journal. */
 const REQUESTS: ReadonlySet<JournalKind> = new Set<JournalKind>([
   "now",
@@ -171,15 +178,21 @@ export class Tape {
     return isIt && typeof detail === "number" ? detail : 0;
   }
 
-  /**
-   * What came to the driver in one go with what it did just now, so that the
-   * rest of what it did comes after. The next of it, once.
-   */
-  togetherNow(): JournalEvent | undefined {
-    return this.#atOnce((event) =>
-      TOGETHER.has(event.kind) && isTogether(event) &&
-      this.idOf(event.id) !== undefined
-    );
+  /** What comes next, if it came to the driver in one go with what was before it. */
+  get together(): Together | undefined {
+    for (let at = this.at; at < this.until; at++) {
+      const event = this.events[at];
+      if (event === undefined || this.#done.has(at)) continue;
+      if (at === this.#givenAt || event.kind === "state") continue;
+      const isIt = isTogether(event) && this.idOf(event.id) !== undefined;
+      return isIt ? { event, rounds: roundsOf(event) } : undefined;
+    }
+    return undefined;
+  }
+
+  /** Takes what comes next, which came in one go. `false`: that was not it. */
+  take(event: JournalEvent): boolean {
+    return this.#atOnce((next) => next === event) !== undefined;
   }
 
   /** The session's state after what the driver did just now, if it is another one; the next of it, once. */
@@ -201,17 +214,6 @@ export class Tape {
     if (found === undefined || found === "later") return undefined;
     const { kind, name } = found.expected;
     return kind === "call" && name === "signal" ? found.expected : undefined;
-  }
-
-  /** Whether what comes to the driver next came in one go with what comes now. */
-  get isNextTogether(): boolean {
-    for (let at = this.at + 1; at < this.until; at++) {
-      if (this.#done.has(at)) continue;
-      const event = this.events[at];
-      return event !== undefined && TOGETHER.has(event.kind) &&
-        isTogether(event);
-    }
-    return false;
   }
 
   /** The next event did not come. */
@@ -310,10 +312,22 @@ const TOGETHER: ReadonlySet<JournalKind> = new Set<JournalKind>([
   "over",
 ]);
 
-function isTogether({ detail }: JournalEvent): boolean {
-  return typeof detail === "object" && detail !== null && "together" in detail;
+function isTogether({ kind, detail }: JournalEvent): boolean {
+  return TOGETHER.has(kind) && typeof detail === "object" &&
+    detail !== null && "together" in detail;
 }
 
+/** Rounds of microtasks; a journal is read as what a stranger wrote. */
+function roundsOf({ detail }: JournalEvent): number {
+  const rounds = typeof detail === "object" && detail !== null &&
+      "together" in detail
+    ? Number(detail["together"])
+    : 0;
+  return rounds >= 0 && rounds <= ROUNDS_MAX ? rounds : 0;
+}
+
+/** More than a recorder counts. */
+const ROUNDS_MAX = 64;
 const NONE = new Uint8Array();
 /** Chance, where none was recorded any more. */
 const HALF = 0.5;

@@ -99,12 +99,12 @@ Deno.test("A full journal ties what came of a transfer to the transfer, failures
     [Uint8Array.of(1, 2, 3), {
       status: "completed",
       actualLengthBytes: 3,
-      together: true,
+      together: 2,
     }],
     [new Uint8Array(), {
       status: "stall",
       actualLengthBytes: 0,
-      together: true,
+      together: 2,
     }],
   ]);
   assertEquals([of("end").length, of("failure").length], [1, 1]);

@@ -180,7 +180,7 @@ async function takeReports(context: Context, chance: Chance): Promise<number> {
   return taken;
 }
 
-/** Has the device send reports, and receives some of them, one behind the other. */
+/** Has the device send reports, and receives some of them, at once and one behind the other. */
 async function receiveReports(
   context: Context,
   chance: Chance,
@@ -206,7 +206,8 @@ async function receiveReports(
       { length: chance.integer(1, 4) },
       () => context.device.controlOut(REPORT),
     );
-    await Promise.all([...sent, receive()]);
+    const receiving = Array.from({ length: chance.integer(1, 3) }, receive);
+    await Promise.all([...sent, ...receiving]);
     await receive();
   }
   return received;
