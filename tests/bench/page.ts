@@ -146,7 +146,8 @@ bus, no device. In every round each peer does the same work in changing order, C
 on libusb's asynchronous API among them. Reported are medians over the rounds of
 the ratio to C **of the same round**. Data are checked: a transfer with wrong
 content makes its row void. Our own client runs under the flags a driver has,
-\`--allow-ffi\` for libusb's path and one device node. Each case is run twice
+\`--allow-ffi\` for libusb's path and one device node, and its C library keeps the
+memory that was freed as in a driver process. Each case is run twice
 and counted once: compilers and caches warm up on the first. What is made before
 the first transfer, memory above all, is made before the clock starts, in C and
 here. What is not compiled while it runs warms up on a part of the work. What is,

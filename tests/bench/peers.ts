@@ -1,7 +1,10 @@
 /** Who is measured: how each is prepared, started, and how much it is given to do. */
 
 import { BundleError } from "../../driver/host/bundle.ts";
-import { heapFlag } from "../../driver/host/sandbox_policy_command.ts";
+import {
+  heapFlag,
+  MALLOC_TUNABLES,
+} from "../../driver/host/sandbox_policy_command.ts";
 import { type Case, isForMapped, isPromised } from "./cases.ts";
 
 /** A peer as a command; `undefined` from `prepare` means it cannot be had here. */
@@ -102,22 +105,29 @@ function npm(version: string, design: string): Peer["prepare"] {
 /** Where the fake device's node is looked for. */
 const NODE = "/dev/bus/usb/001/002";
 
-/** A script of ours under the flags a driver has: libusb by its path, one node. */
+/** A script of ours under the flags a driver has, with memory as a driver gets it: libusb by its path, one node. */
 export function scopedDeno(
   library: string,
   script: string,
-  files: readonly string[] = [],
+  more: {
+    readonly files?: readonly string[];
+    readonly flags?: readonly string[];
+  } = {},
 ): string[] {
+  const paths = [NODE, ...more.files ?? []].join(",");
   return [
+    "env",
+    `GLIBC_TUNABLES=${MALLOC_TUNABLES}`,
     Deno.execPath(),
     "run",
     "--quiet",
     "--no-prompt",
     "--no-check",
     heapFlag(),
+    ...more.flags ?? [],
     `--allow-ffi=${library}`,
-    `--allow-read=${[NODE, ...files].join(",")}`,
-    `--allow-write=${[NODE, ...files].join(",")}`,
+    `--allow-read=${paths}`,
+    `--allow-write=${paths}`,
     `${here}${script}`,
   ];
 }

@@ -1,6 +1,5 @@
 /** Runs `product.ts` over the fake device, and judges its figures. */
 
-import { MALLOC_TUNABLES } from "../../driver/host/sandbox_policy_command.ts";
 import { findLibrary } from "./client_support.ts";
 import type { ProductFigures } from "./product.ts";
 import { scopedDeno } from "./peers.ts";
@@ -50,10 +49,7 @@ async function figuresWith(
     {
       args: [
         fake,
-        // Memory as a driver process gets it.
-        "env",
-        `GLIBC_TUNABLES=${MALLOC_TUNABLES}`,
-        ...scopedDeno(library, "product.ts", [of.file]),
+        ...scopedDeno(library, "product.ts", { files: [of.file] }),
         library,
         String(of.effort),
         of.file,

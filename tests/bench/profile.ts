@@ -59,11 +59,11 @@ export async function profileCase(
 ): Promise<CaseProfile | string> {
   const folder = await Deno.makeTempDir({ prefix: "driverspace-profile-" });
   try {
-    const [deno = "", verb = "", ...rest] = scopedDeno(of.library, "client.ts");
-    const profiler = ["--cpu-prof", `--cpu-prof-dir=${folder}`];
+    const flags = ["--cpu-prof", `--cpu-prof-dir=${folder}`];
+    const client = scopedDeno(of.library, "client.ts", { flags });
     const lines = new Array<string>(REPEATS).fill(caseLine(c, 1));
-    const client = [deno, verb, ...profiler, ...rest, "input", of.library];
-    const ended = await run([withFake, of.fake, ...client, ...lines]);
+    const work = ["input", of.library, ...lines];
+    const ended = await run([withFake, of.fake, ...client, ...work]);
     if (!ended.ok) return ended.text.slice(-300);
     for await (const { name } of Deno.readDir(folder)) {
       const text = await Deno.readTextFile(`${folder}/${name}`);
