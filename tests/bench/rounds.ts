@@ -98,17 +98,15 @@ async function runPeer(
   // Each twice: compilers and caches warm up on the first, which is not counted.
   // They need their number of runs, however short the round; where the device
   // takes its time, that of a short round would be mostly warm-up.
+  const counted = (c: Case): string => caseLine(c, peer.share * options.effort);
   const warmUp = (c: Case): string =>
     caseLine(
       c,
       peer.share * (peer.warmUp ?? 1) * (isTimed(c) ? options.effort : 1),
     );
-  const lines = cases.flatMap((c) => [
-    warmUp(c),
-    caseLine(c, peer.share * options.effort),
-  ]);
+  const lines = cases.flatMap((c) => [warmUp(c), counted(c)]);
   // What compiles while it runs compiles anew when it first meets another case.
-  const before = peer.warmUp === undefined ? cases.map(warmUp) : [];
+  const before = peer.warmUp === undefined ? cases.map(counted) : [];
   const child = new Deno.Command(withFake, {
     args: [options.library, ...peer.command, ...before, ...lines],
     env: peer.isTrapped ? { FAKE_USBFS_TRAP: "1" } : {},
