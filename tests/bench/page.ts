@@ -265,6 +265,11 @@ const LIMITS = `## The limit that remains, and why
   threads where C has one. When reports come in a rhythm, the pump is back on the
   thread before the next is due, early enough for most of the ways back, and waits
   there inside libusb.
+- **What a driver tells its host.** Metrics ride on the heartbeat, and the journal's
+  outline goes in one frame for all that came in 10 ms. A full journal puts every
+  report with all its bytes into a frame of its own, before the driver sees it: that
+  is for the hunt for a bug, at a part of the rate. Measured without the pipe, and
+  beside what a process counts in any case.
 - **Readers with bytes of their own.** \`for await\` gives each report as an array
   of the reader's. Making and collecting a fresh array of 16 KiB is nearly all it
   costs; where speed matters, use a driver's input, which lends. A stream copies

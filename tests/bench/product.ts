@@ -15,6 +15,7 @@ import type { DevicePort } from "../../driver/port.ts";
 import { endpointAddress, interfaceNumber } from "../../driver/usb.ts";
 import { LibusbPort } from "../../ffi/libusb_port.ts";
 import { monotonicClock } from "./client_support.ts";
+import { type CostFigures, measureCosts } from "./product_costs.ts";
 import {
   measureStreams,
   setModel,
@@ -38,6 +39,7 @@ export interface ProductFigures {
     readonly cpuPartWithout: number;
   };
   readonly paths: readonly PathFigures[];
+  readonly costs: CostFigures;
   readonly streams: StreamFigures;
 }
 
@@ -66,6 +68,8 @@ const GROWTH_TRANSFERS = 10_000_000;
 const SETTLE_TRANSFERS = 500_000;
 const PATH_REPORTS = 2_000;
 const FLOOD_REPORTS = 60_000;
+/** Some heartbeats long. */
+const COST_REPORTS = 200_000;
 /** While drivers start: 64 devices with 4 transfers each take 50 ms to clear. */
 const START_TICK_NS = 200_000;
 const SETTLE_MS = 250;
@@ -257,6 +261,19 @@ async function measurePath(
   return figures;
 }
 
+/** One driver, a report as fast as it goes. */
+async function measureTelling(device: DevicePort): Promise<CostFigures> {
+  const [info] = await port.devices();
+  if (info === undefined) throw new Error("no device");
+  await setModel(device, 0, 0, 0);
+  return await measureCosts({
+    port,
+    info,
+    driver: () => probeDriver({ handlerNs: [] }),
+    reports: Math.round(COST_REPORTS * Math.max(effort, 0.1)),
+  });
+}
+
 function microseconds(ns: readonly number[]): { p50: number; p99: number } {
   return percentiles(ns.map((value) => value / 1000));
 }
@@ -274,11 +291,19 @@ async function main(): Promise<void> {
   for (const devices of [1, 8, 64]) {
     paths.push(await measurePath(device, devices, 0));
   }
+  const costs = await measureTelling(device);
   const streams = await measureStreams(device, {
     effort,
     file: scratchFile,
   });
-  const figures: ProductFigures = { timerLagMs, growth, idle, paths, streams };
+  const figures: ProductFigures = {
+    timerLagMs,
+    growth,
+    idle,
+    paths,
+    costs,
+    streams,
+  };
   console.log(JSON.stringify(figures));
   await device.close();
   await port.close();

@@ -87,7 +87,9 @@ export function productVerdicts(
       { unit: "%", limit: IDLE_CPU_PART_MAX * 100 },
     ),
     atMost(
-      `heap growth over ${growth.transfers} transfers`,
+      `heap growth over ${growth.transfers} transfers (resident: ${
+        (growth.rssBytes / 1e6).toFixed(1)
+      } MB)`,
       growth.heapBytes / 1e6,
       { unit: "MB", limit: GROWTH_MB_MAX },
     ),
@@ -151,11 +153,19 @@ export function productLines(
     "and through one buffer": figures.streams.busToFileByob,
   })
     .map(([name, rate]) => `${name} ${rate.toFixed(0)}`).join(", ");
+  const { events, metrics, outline, full } = figures.costs;
+  const part = (rate: number): string => `${(rate / events).toFixed(2)} of it`;
   return [
     ...lines,
     "",
     "interrupt to handler and to event:",
     ...paths,
+    "",
+    `a driver that tells its events alone: ${events.toFixed(0)} reports/s; ` +
+    `with metrics ${part(metrics)}, and the journal's outline ${
+      part(outline)
+    }, ` +
+    `or a full journal ${part(full)}`,
     "",
     `streams, MB/s: ${rates}`,
   ].join("\n");

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "../../driver/std.ts";
 import { codecEventsPerSecond } from "./codec.ts";
 import { svg } from "./plots.ts";
-import { productVerdicts } from "./product_run.ts";
+import { productLines, productVerdicts } from "./product_run.ts";
 import { partsOf, profileTable } from "./profile.ts";
 import type { ProductFigures } from "./product.ts";
 import { standingLines, standings } from "./ahead.ts";
@@ -113,6 +113,7 @@ Deno.test("Product's promises are judged by their own limits", () => {
     growth: { transfers: 1_000, heapBytes: 0, rssBytes: 0 },
     idle: { devices: 64, cpuPart: 0.0005, cpuPartWithout: 0.0004 },
     paths: [],
+    costs: { events: 4, metrics: 4, outline: 3, full: 1 },
     streams: {
       input: 1,
       reports: 1,
@@ -131,6 +132,9 @@ Deno.test("Product's promises are judged by their own limits", () => {
     false,
     true,
   ]);
+  const lines = productLines(judged, figures);
+  assert(lines.includes("metrics 1.00 of it"), lines);
+  assert(lines.includes("full journal 0.25 of it"), lines);
 });
 
 Deno.test("Codec passes every event from one end to the other", () => {
