@@ -1,29 +1,10 @@
 /** How flows of an endpoint end: by a close of the device, by a failure, by what is written to them. */
 
 import { assert, assertEquals, assertRejects } from "../driver/std.ts";
-import { Device } from "../driver/device.ts";
 import { UsbError } from "../driver/errors.ts";
-import { settle, VirtualClock } from "../driver/loop/clock.ts";
-import { endpointAddress, interfaceNumber } from "../driver/usb.ts";
-import {
-  BULK_IN,
-  FakeDevice,
-  INTERRUPT_IN,
-  outcomeOf,
-} from "./loop/fake_device.ts";
-
-const BULK_OUT = endpointAddress(0x02);
-
-interface Rig {
-  readonly fake: FakeDevice;
-  readonly device: Device;
-}
-
-async function rig(): Promise<Rig> {
-  const fake = new FakeDevice(new VirtualClock());
-  await fake.claimInterface(interfaceNumber(0));
-  return { fake, device: new Device(fake) };
-}
+import { settle } from "../driver/loop/clock.ts";
+import { BULK_OUT, failingWriter, rig } from "./endpoint_rig.ts";
+import { BULK_IN, INTERRUPT_IN, outcomeOf } from "./loop/fake_device.ts";
 
 Deno.test("Endpoint readers end when the device is closed, also under them", async () => {
   for (const isUnderIt of [false, true]) {
@@ -130,8 +111,7 @@ Deno.test("Endpoint's writable that is given what is no bytes leaves no output b
     await answer;
     return outcomeOf("completed");
   };
-  const writer = device.endpoint(BULK_OUT).writable.getWriter();
-  writer.closed.catch(() => {});
+  const writer = failingWriter(device);
   await writer.write(Uint8Array.of(1));
   const text = "text" as unknown as Uint8Array;
   await assertRejects(() => writer.write(text), TypeError);

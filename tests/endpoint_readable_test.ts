@@ -1,21 +1,9 @@
 import { assert, assertEquals, assertRejects } from "../driver/std.ts";
-import { Device } from "../driver/device.ts";
 import { UsbError } from "../driver/errors.ts";
-import { settle, VirtualClock } from "../driver/loop/clock.ts";
+import { settle } from "../driver/loop/clock.ts";
 import type { ReadableOptions } from "../driver/endpoint_input.ts";
-import { interfaceNumber } from "../driver/usb.ts";
-import { BULK_IN, FakeDevice } from "./loop/fake_device.ts";
-
-interface Rig {
-  readonly fake: FakeDevice;
-  readonly device: Device;
-}
-
-async function rig(): Promise<Rig> {
-  const fake = new FakeDevice(new VirtualClock());
-  await fake.claimInterface(interfaceNumber(0));
-  return { fake, device: new Device(fake) };
-}
+import { rig } from "./endpoint_rig.ts";
+import { BULK_IN } from "./loop/fake_device.ts";
 
 Deno.test("Endpoint's readable gives its bytes, empty transfers left out", async () => {
   const { fake, device } = await rig();

@@ -4,30 +4,16 @@ import {
   assertRejects,
   assertThrows,
 } from "../driver/std.ts";
-import { Device } from "../driver/device.ts";
 import { UsbError } from "../driver/errors.ts";
-import { settle, VirtualClock } from "../driver/loop/clock.ts";
+import { settle } from "../driver/loop/clock.ts";
 import type { TransferOutcome, TransferRequest } from "../driver/port.ts";
-import { interfaceNumber } from "../driver/usb.ts";
+import { BULK_OUT, failingWriter, narrowWriter, rig } from "./endpoint_rig.ts";
 import {
   BULK_IN,
-  FakeDevice,
+  type FakeDevice,
   INTERRUPT_IN,
   outcomeOf,
 } from "./loop/fake_device.ts";
-
-const BULK_OUT = 0x02;
-
-interface Rig {
-  readonly fake: FakeDevice;
-  readonly device: Device;
-}
-
-async function rig(): Promise<Rig> {
-  const fake = new FakeDevice(new VirtualClock());
-  await fake.claimInterface(interfaceNumber(0));
-  return { fake, device: new Device(fake) };
-}
 
 Deno.test("Endpoint gives reports in order, each the reader's own, until the signal", async () => {
   const { fake, device } = await rig();
@@ -240,8 +226,7 @@ Deno.test("Endpoint's writable fails when a transfer does, and cancels what is b
 Deno.test("Endpoint's writable cancels what is in flight when it is aborted", async () => {
   const { fake, device } = await rig();
   const { requests } = heldAnswers(fake);
-  const writer = device.endpoint(BULK_OUT).writable.getWriter();
-  writer.closed.catch(() => {});
+  const writer = failingWriter(device);
   await writer.write(Uint8Array.of(1));
   await writer.abort(new TypeError("enough"));
   assertEquals(requests[0]?.signal?.aborted, true);
@@ -298,11 +283,10 @@ Deno.test("Endpoint's writable takes a chunk over before it resolves, and makes 
 Deno.test("Endpoint's writable fails a write that waits for room, and says what", async () => {
   const { fake, device } = await rig();
   const { requests, ends } = heldAnswers(fake);
-  const writer = device.endpoint(BULK_OUT).openWritable({
+  const writer = failingWriter(device, {
     transfersInFlight: 1,
     transferLengthBytes: 2,
-  }).getWriter();
-  writer.closed.catch(() => {});
+  });
   const waiting = assertRejects(
     () => writer.write(Uint8Array.of(1, 2, 3, 4)),
     UsbError,
@@ -317,11 +301,7 @@ Deno.test("Endpoint's writable fails a write that waits for room, and says what"
 Deno.test("Endpoint's writable gives up a write that waits when it is aborted", async () => {
   const { fake, device } = await rig();
   const { requests } = heldAnswers(fake);
-  const writer = device.endpoint(BULK_OUT).openWritable({
-    transfersInFlight: 1,
-    transferLengthBytes: 1,
-  }).getWriter();
-  writer.closed.catch(() => {});
+  const writer = narrowWriter(device);
   const waiting = assertRejects(
     () => writer.write(Uint8Array.of(1, 2)),
     TypeError,
@@ -336,8 +316,7 @@ Deno.test("Endpoint's writable gives up a write that waits when it is aborted", 
 Deno.test("Endpoint's writable fails when its close finds that not all arrived", async () => {
   const { fake, device } = await rig();
   const { ends } = heldAnswers(fake);
-  const writer = device.endpoint(BULK_OUT).writable.getWriter();
-  writer.closed.catch(() => {});
+  const writer = failingWriter(device);
   await writer.write(Uint8Array.of(1));
   const closed = assertRejects(() => writer.close(), UsbError, "stalled");
   await settle();
@@ -348,11 +327,7 @@ Deno.test("Endpoint's writable fails when its close finds that not all arrived",
 Deno.test("Endpoint's writable fails a write that waits when the device is closed", async () => {
   const { fake, device } = await rig();
   heldAnswers(fake);
-  const writer = device.endpoint(BULK_OUT).openWritable({
-    transfersInFlight: 1,
-    transferLengthBytes: 1,
-  }).getWriter();
-  writer.closed.catch(() => {});
+  const writer = narrowWriter(device);
   const waiting = assertRejects(
     () => writer.write(Uint8Array.of(1, 2)),
     UsbError,
@@ -365,8 +340,7 @@ Deno.test("Endpoint's writable fails a write that waits when the device is close
 Deno.test("Endpoint's writable says why its device takes nothing at all", async () => {
   const { fake, device } = await rig();
   fake.unplug();
-  const writer = device.endpoint(BULK_OUT).writable.getWriter();
-  writer.closed.catch(() => {});
+  const writer = failingWriter(device);
   const refused = await assertRejects(
     () => writer.write(Uint8Array.of(1)),
     UsbError,
@@ -376,8 +350,7 @@ Deno.test("Endpoint's writable says why its device takes nothing at all", async 
 
 Deno.test("Endpoint's writable takes bytes only", async () => {
   const { device } = await rig();
-  const writer = device.endpoint(BULK_OUT).writable.getWriter();
-  writer.closed.catch(() => {});
+  const writer = failingWriter(device);
   await assertRejects(
     () => writer.write("text" as unknown as Uint8Array),
     TypeError,
