@@ -1,19 +1,13 @@
 /** Standing inputs and readers of a driver's own in a recorded life, which is lived again. */
 
-import type { AnyDriver, DriverContext, Json } from "../../driver/driver.ts";
-import { defineDriver, type EventMap } from "../../driver/driver.ts";
+import type { AnyDriver, Driver, EventMap } from "../../driver/driver.ts";
 import { Chance } from "../../driver/loop/chance.ts";
-import { eventText } from "../../driver/loop/journal_text.ts";
-import type { ReplayResult } from "../../driver/replay/replay.ts";
-import {
-  LOOPBACK_PRODUCT_ID,
-  LOOPBACK_VENDOR_ID,
-} from "../../driver/sim/devices/loopback_descriptors.ts";
 import { LOOPBACK_REQUEST } from "../../driver/sim/devices/loopback.ts";
 import type { FaultRule } from "../../driver/sim/faults.ts";
-import { assert, assertEquals, assertGreater } from "../../driver/std.ts";
+import { assertEquals, assertGreater } from "../../driver/std.ts";
 import { endpointAddress } from "../../driver/usb.ts";
-import { RecordedLife } from "./recorded_life.ts";
+import type { RecordedLife } from "./recorded_life.ts";
+import { assertSame, type Context, driverThat, lived } from "./replay_kit.ts";
 
 const SOURCE = endpointAddress(0x83);
 const ECHO_IN = endpointAddress(0x81);
@@ -26,64 +20,17 @@ const REPORT = {
   index: 0,
 } as const;
 
-type Context = DriverContext<EventMap>;
-
-/** A driver whose one command does so. */
-function driverThat(
-  run: (context: Context) => Promise<Json> | Json,
-): AnyDriver {
-  return defineDriver<undefined, EventMap>({
-    name: "test",
-    description: "A driver for tests",
-    match: [{ vendorId: LOOPBACK_VENDOR_ID, productId: LOOPBACK_PRODUCT_ID }],
-    interfaces: [{ interfaceNumber: 0 }],
-    init: () => undefined,
-    inputs: [{
-      name: "reports",
-      endpoint: REPORTS,
-      transfersInFlight: 4,
-      handle: (_state, { data }, context) => {
-        context.emit("handled", { first: data[0] ?? 0 });
-      },
-    }],
-    commands: {
-      go: {
-        description: "Does it",
-        run: (_state, _params, context) => run(context),
-      },
+/** What `receiveReports` receives from. */
+const STANDING: Pick<Driver<undefined, EventMap>, "inputs"> = {
+  inputs: [{
+    name: "reports",
+    endpoint: REPORTS,
+    transfersInFlight: 4,
+    handle: (_state, { data }, context) => {
+      context.emit("handled", { first: data[0] ?? 0 });
     },
-  });
-}
-
-async function lived(
-  driver: AnyDriver,
-  options: { readonly fault?: FaultRule; readonly seed?: number } = {},
-): Promise<RecordedLife> {
-  const life = new RecordedLife(driver, { seed: options.seed ?? 1 });
-  await life.start();
-  const plugged = life.bus.find(life.device);
-  assert(plugged !== undefined);
-  if (options.fault !== undefined) plugged.device.faults.add(options.fault);
-  life.command("go");
-  await life.clock.advance(400);
-  await life.finish();
-  return life;
-}
-
-function assertSame(result: ReplayResult, seed: number): void {
-  const { expected, actual, part } = result.divergence ?? {};
-  assertEquals(
-    [
-      part,
-      expected && eventText(expected),
-      actual && eventText(actual),
-      result.problem,
-    ],
-    [undefined, undefined, undefined, undefined],
-    `SEED ${seed}`,
-  );
-  assertEquals(result.beyond, []);
-}
+  }],
+};
 
 /** Links of a chain of promises, as code of any driver has between two things it does. */
 async function links(count: number): Promise<void> {
@@ -229,13 +176,13 @@ for (const [name, way] of Object.entries(WAYS)) {
     let count = 0;
     for (let seed = 0; seed < LIVES; seed++) {
       const driver = (): AnyDriver =>
-        driverThat((context) => way(context, new Chance(seed)));
+        driverThat((context) => way(context, new Chance(seed)), STANDING);
       const fault = FAULTS[seed % (2 * FAULTS.length)];
       const life = await lived(driver(), {
         seed,
         ...(fault === undefined ? {} : { fault }),
       });
-      assertSame(await life.again(driver()), seed);
+      assertSame(await life.again(driver()), `SEED ${seed}`);
       count += inOneGo(life);
     }
     assertGreater(count, 2 * LIVES, "There was hardly anything to it");
@@ -251,18 +198,18 @@ Deno.test("A reader that is at its end because the device was closed is so again
       context.emit("at its end", {});
     })();
     return null;
-  });
+  }, STANDING);
   const life = await lived(driver);
   const over = life.events.find(({ kind }) => kind === "over");
   assertEquals((over?.detail as { isClosed: boolean }).isClosed, true);
   assertGreater(life.events.findIndex(({ name }) => name === "at its end"), 0);
   assertEquals(life.end?.class, "clean");
-  assertSame(await life.again(driver), 1);
+  assertSame(await life.again(driver));
 });
 
 Deno.test("What came in one go and was too long to be kept is the problem, not what comes of it", async () => {
   const driver = (): AnyDriver =>
-    driverThat((context) => takeReports(context, new Chance(3)));
+    driverThat((context) => takeReports(context, new Chance(3)), STANDING);
   const life = await lived(driver());
   for (const word of ["together", "within"]) {
     const { events } = life;

@@ -1,75 +1,20 @@
 /** Standing outputs and writers in a recorded life, which is lived again. */
 
-import type { AnyDriver, DriverContext, Json } from "../../driver/driver.ts";
-import { defineDriver, type EventMap } from "../../driver/driver.ts";
-import { eventText } from "../../driver/loop/journal_text.ts";
+import type { AnyDriver, Json } from "../../driver/driver.ts";
 import type { OutputOptions } from "../../driver/port.ts";
-import type { ReplayResult } from "../../driver/replay/replay.ts";
-import {
-  LOOPBACK_PRODUCT_ID,
-  LOOPBACK_VENDOR_ID,
-} from "../../driver/sim/devices/loopback_descriptors.ts";
 import { pattern } from "../../driver/sim/devices/loopback.ts";
 import type { FaultRule } from "../../driver/sim/faults.ts";
 import { assert, assertEquals, assertGreater } from "../../driver/std.ts";
 import { endpointAddress } from "../../driver/usb.ts";
-import { RecordedLife } from "./recorded_life.ts";
+import {
+  assertSame,
+  type Context,
+  driverThat,
+  kinds,
+  lived,
+} from "./replay_kit.ts";
 
 const SINK = endpointAddress(0x03);
-
-type Context = DriverContext<EventMap>;
-
-/** A driver whose one command does so. */
-function driverThat(
-  run: (context: Context) => Promise<Json> | Json,
-): AnyDriver {
-  return defineDriver<undefined, EventMap>({
-    name: "test",
-    description: "A driver for tests",
-    match: [{ vendorId: LOOPBACK_VENDOR_ID, productId: LOOPBACK_PRODUCT_ID }],
-    interfaces: [{ interfaceNumber: 0 }],
-    init: () => undefined,
-    commands: {
-      go: {
-        description: "Does it",
-        run: (_state, _params, context) => run(context),
-      },
-    },
-  });
-}
-
-async function lived(
-  driver: AnyDriver,
-  options: { readonly fault?: FaultRule; readonly seed?: number } = {},
-): Promise<RecordedLife> {
-  const life = new RecordedLife(driver, { seed: options.seed ?? 1 });
-  await life.start();
-  const plugged = life.bus.find(life.device);
-  assert(plugged !== undefined);
-  if (options.fault !== undefined) plugged.device.faults.add(options.fault);
-  life.command("go");
-  await life.clock.advance(400);
-  await life.finish();
-  return life;
-}
-
-function assertSame(result: ReplayResult): void {
-  const { expected, actual, part } = result.divergence ?? {};
-  assertEquals(
-    [
-      part,
-      expected && eventText(expected),
-      actual && eventText(actual),
-      result.problem,
-    ],
-    [undefined, undefined, undefined, undefined],
-  );
-  assertEquals(result.beyond, []);
-}
-
-function kinds(life: RecordedLife, kind: string): number {
-  return life.events.filter((event) => event.kind === kind).length;
-}
 
 /** Sends twenty times eight bytes in two goes, and says what came of it. */
 function sendTwice(
