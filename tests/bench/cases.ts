@@ -23,6 +23,8 @@ const BUS = [2, 5_000, 2_500] as const;
 const AS_USBFS = [4, 0, 0] as const;
 /** Done by the next look, and never inside the submit: as no other one here, as every real one. */
 const NEXT_LOOK = [5, 0, 0] as const;
+/** The default control pipe: the fake device's vendor request with data. */
+const CONTROL_IN = 0x80;
 const INTERRUPT_IN = 0x81;
 const BULK_IN = 0x82;
 const BULK_OUT = 0x02;
@@ -111,7 +113,18 @@ export const CASES: readonly Case[] = [
   ...bulk(BULK_IN, 16_384, 60_000),
   ...bulk(BULK_IN, 262_144, 4_000),
   ...bulk(BULK_OUT, 64, 60_000),
+  ...bulk(BULK_OUT, 512, 60_000),
   ...bulk(BULK_OUT, 16_384, 30_000),
+  ...bulk(BULK_OUT, 262_144, 2_000),
+  {
+    name: "control in 64 B",
+    model: IMMEDIATE,
+    endpoint: CONTROL_IN,
+    bytes: 64,
+    depth: 1,
+    count: 15_000,
+    latency: true,
+  },
   {
     name: "isochronous in 8 × 512 B depth 4",
     model: IMMEDIATE,

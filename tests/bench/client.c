@@ -3,6 +3,7 @@
  *
  *   client CASE...
  * CASE: mode,a,b,endpoint,bytes,depth,count,latency (see fake_usbfs.c for mode, a, b).
+ * Endpoint 128 is control: the device's request 3.
  * One JSON line per case: wallNs, cpuNs, bad (wrong data), p50Ns, p99Ns.
  */
 #include <libusb-1.0/libusb.h>
@@ -67,7 +68,9 @@ static void submit(struct libusb_transfer *t) {
 static void on_done(struct libusb_transfer *t) {
   int is_iso = t->type == LIBUSB_TRANSFER_TYPE_ISOCHRONOUS;
   if (t->status != LIBUSB_TRANSFER_COMPLETED || (!is_iso && t->actual_length != c.bytes)) bad++;
-  check(t->buffer, started_ns[(intptr_t)t->user_data]);
+  unsigned char *data = t->buffer;
+  if (t->type == LIBUSB_TRANSFER_TYPE_CONTROL) data += LIBUSB_CONTROL_SETUP_SIZE;
+  check(data, started_ns[(intptr_t)t->user_data]);
   if (submitted < c.count) submit(t);
   else if (++retired == c.depth) is_done = 1;
 }
@@ -76,10 +79,14 @@ static struct libusb_transfer *make(int index) {
   int number = c.endpoint & 0x7f;
   int packets = number == 3 ? ISO_PACKETS : 0;
   struct libusb_transfer *t = libusb_alloc_transfer(packets);
-  unsigned char *buffer = malloc(c.bytes);
+  unsigned char *buffer = malloc(LIBUSB_CONTROL_SETUP_SIZE + c.bytes);
   memset(buffer, 1, c.bytes);
   libusb_fill_bulk_transfer(t, handle, c.endpoint, buffer, c.bytes, on_done,
                             (void *)(intptr_t)index, 0);
+  if (number == 0) {
+    libusb_fill_control_setup(buffer, 0xc0, 3, 0, 0, c.bytes);
+    libusb_fill_control_transfer(t, handle, buffer, on_done, (void *)(intptr_t)index, 0);
+  }
   if (number == 1) t->type = LIBUSB_TRANSFER_TYPE_INTERRUPT;
   if (packets) {
     t->type = LIBUSB_TRANSFER_TYPE_ISOCHRONOUS;

@@ -4,7 +4,7 @@
  *     client.ts input|fresh LIBRARY CASE...
  *
  * input: a standing input with a sink, data lent; OUT: a standing output, its
- * source resubmits what the buffer holds.
+ * source resubmits what the buffer holds. Control: `transfer`, for there is no other way.
  * fresh: `transfer` for each, a new buffer each, as WebUSB gives them.
  */
 

@@ -134,6 +134,9 @@ async function runTransfers(device: DevicePort, tally: Tally): Promise<Used> {
 }
 
 function requestFor(job: Job): TransferRequest {
+  if (isControl(job)) {
+    return { type: "controlIn", setup: vendor(3), lengthBytes: job.bytes };
+  }
   const endpoint = endpointAddress(job.endpoint);
   if (isIsochronous(job)) {
     const lengths = new Array<number>(ISO_PACKETS)
@@ -143,6 +146,11 @@ function requestFor(job: Job): TransferRequest {
   return isIn(job)
     ? { type: "in", endpoint, lengthBytes: job.bytes }
     : { type: "out", endpoint, data: new Uint8Array(job.bytes).fill(1) };
+}
+
+/** The default control pipe; its transfers are single ones, for everyone. */
+function isControl(job: Job): boolean {
+  return (job.endpoint & 0x7f) === 0;
 }
 
 function isIsochronous(job: Job): boolean {
@@ -173,7 +181,7 @@ export async function runCases(
     await setModel(device, job);
     const tally = new Tally(job, by.nowNs);
     tally.helperNs = await helperCpuNs(device);
-    const run = by.design !== "input"
+    const run = by.design !== "input" || isControl(job)
       ? runTransfers
       : isIn(job)
       ? runInput

@@ -58,7 +58,10 @@ class Run:
 
     def make(self):
         number = self.endpoint & 0x7F
-        if number == 3:
+        if number == 0:
+            transfer = handle.getTransfer()
+            transfer.setControl(0xC0, 3, 0, 0, self.size, self.done)
+        elif number == 3:
             transfer = handle.getTransfer(ISO_PACKETS)
             transfer.setIsochronous(self.endpoint, self.size, self.done)
         elif number == 1:

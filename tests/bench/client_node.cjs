@@ -40,7 +40,9 @@ async function openUsb3() {
       while (next()) {
         const started = now();
         if (c.endpoint & 0x80) {
-          const { data } = await device.transferIn(c.endpoint & 0x7f, c.bytes);
+          const { data } = c.endpoint === 0x80
+            ? await device.controlTransferIn(setup(3), c.bytes)
+            : await device.transferIn(c.endpoint & 0x7f, c.bytes);
           check(data, started);
         } else {
           await device.transferOut(c.endpoint, zeros);
@@ -67,7 +69,10 @@ function openUsb2() {
     new Promise((resolve, reject) => {
       const endpoint = claimed.endpoint(c.endpoint);
       const buffer = Buffer.alloc(c.bytes);
-      const view = new DataView(buffer.buffer, buffer.byteOffset, c.bytes);
+      // What goes out is not checked.
+      const view = c.endpoint & 0x80
+        ? new DataView(buffer.buffer, buffer.byteOffset, c.bytes)
+        : undefined;
       let started = 0;
       const transfer = endpoint.makeTransfer(0, (error) => {
         if (error) return reject(error);
@@ -81,6 +86,14 @@ function openUsb2() {
       }
       go();
     });
+  // There is one way only.
+  const controls = async (c, next, check) => {
+    while (next()) {
+      const started = now();
+      const b = await control(0xc0, 3, 0, 0, c.bytes);
+      check(new DataView(b.buffer, b.byteOffset, b.length), started);
+    }
+  };
   const fresh = async (c, next, check) => {
     const endpoint = claimed.endpoint(c.endpoint);
     const out = Buffer.alloc(c.bytes);
@@ -99,7 +112,10 @@ function openUsb2() {
     model: (bytes) => control(0x40, 1, 0, 0, Buffer.from(bytes.buffer)),
     helper: async () =>
       Number((await control(0xc0, 2, 0, 0, 8)).readBigUInt64LE(0)),
-    loop: design === "usb2-reuse" ? reuse : fresh,
+    loop: (c, next, check) => {
+      const way = design === "usb2-reuse" ? reuse : fresh;
+      return (c.endpoint === 0x80 ? controls : way)(c, next, check);
+    },
   };
 }
 

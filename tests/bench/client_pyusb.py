@@ -30,7 +30,10 @@ def run(text):
     for _ in range(count):
         from_ns = now()
         if endpoint & 0x80:
-            device.read(endpoint, data, 0)
+            if endpoint == 0x80:
+                device.ctrl_transfer(0xC0, 3, 0, 0, data, 0)
+            else:
+                device.read(endpoint, data, 0)
             sequence, _zero, stamp = struct.unpack_from("<IIQ", data)
             bad += sequence != expected
             expected += 1

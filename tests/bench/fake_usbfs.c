@@ -27,6 +27,7 @@
  *   5  an URB completes when the next look begins: what is submitted while others
  *      are reaped is there after the next poll(), not before it
  * Vendor IN request 2 gives u64: CPU ns of the helper thread, URBs completed.
+ * Vendor IN request 3 gives IN data, whatever the model: control transfers.
  * IN data: u32 sequence of the endpoint, u32 0, u64 CLOCK_MONOTONIC ns of the
  * completion, then a pattern.
  */
@@ -100,6 +101,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct device *devices[MAX_DEVICES];
 static volatile uint8_t is_ours[MAX_FDS];
 static uint64_t mode, config_a, config_b, bus_free_at_ns, completed;
+static uint32_t control_sequence;
 static int timer = -1;
 static int is_trapping;
 static pthread_t helper;
@@ -226,12 +228,18 @@ static int control(struct device *d, const uint8_t *setup, uint8_t *data, int le
     memcpy(values, data, 24);
     mode = values[0], config_a = values[1], config_b = values[2], bus_free_at_ns = 0;
     memset(d->sequence, 0, sizeof d->sequence); /* a new case begins */
+    control_sequence = 0;
     if (!is_immediate() && mode != NEXT_LOOK) start_helper();
     return length;
   }
   if (type == 0xc0 && request == 2) {
     uint64_t values[2] = {helper_cpu_ns(), completed};
     return give(data, length, values, 16);
+  }
+  if (type == 0xc0 && request == 3) {
+    uint64_t head[2] = {control_sequence++, now_ns()};
+    memcpy(data, source, length);
+    return give(data, length, head, sizeof head), length;
   }
   if (type == 0x80 && request == 8) return give(data, length, "\1", 1);
   if (type == 0x80 && request == 6 && kind == 1) return give(data, length, descriptors, 18);

@@ -16,6 +16,7 @@
 import { createContext } from "../../ffi/context.ts";
 import { type Library, openLibrary } from "../../ffi/library.ts";
 import {
+  LIBUSB_CONTROL_SETUP_SIZE,
   LIBUSB_TRANSFER_TYPE,
   STATUS_PENDING,
   STATUS_PENDING_BYTE,
@@ -87,7 +88,10 @@ class FloorTransfer {
   readonly bench: Bench;
   readonly struct: Pointer;
   readonly status: Pointer;
+  /** With the setup of a control transfer in front. */
   readonly data: Uint8Array<ArrayBuffer>;
+  /** Without it. */
+  readonly payload: Uint8Array<ArrayBuffer>;
   readonly #mapped: Pointer | undefined;
   readonly #bytes: bigint;
   startedNs = 0;
@@ -106,18 +110,19 @@ class FloorTransfer {
     this.bench = bench;
     this.struct = struct;
     this.status = status;
-    this.data = nativeBytes(job.bytes).fill(1);
-    this.#mapped = job.type === LIBUSB_TRANSFER_TYPE.CONTROL
-      ? undefined
-      : bench.mapped?.(job.bytes);
+    const isControl = job.type === LIBUSB_TRANSFER_TYPE.CONTROL;
+    const headBytes = isControl ? LIBUSB_CONTROL_SETUP_SIZE : 0;
+    this.data = nativeBytes(headBytes + job.bytes).fill(1);
+    this.payload = isControl ? this.data.subarray(headBytes) : this.data;
+    this.#mapped = isControl ? undefined : bench.mapped?.(job.bytes);
     this.#bytes = BigInt(job.bytes);
     const table = packets * PACKET.sizeBytes;
     const bytes = nativeBytes(PACKET_TABLE_OFFSET + table);
     const view = new DataView(bytes.buffer);
     view.setBigUint64(fields.dev_handle[0], bench.handle, true);
-    view.setUint8(fields.endpoint[0], job.endpoint);
+    view.setUint8(fields.endpoint[0], isControl ? 0 : job.endpoint);
     view.setUint8(fields.type[0], job.type);
-    view.setInt32(fields.length[0], job.bytes, true);
+    view.setInt32(fields.length[0], this.data.length, true);
     const buffer = this.#mapped === undefined
       ? memory.addressOf(this.data)
       : memory.address(this.#mapped);
@@ -181,7 +186,10 @@ class Reader {
     this.#tally = tally;
     this.#all = Array.from(
       { length: tally.job.depth },
-      () => new FloorTransfer(bench, tally.job),
+      () =>
+        tally.job.type === LIBUSB_TRANSFER_TYPE.CONTROL
+          ? controlTransfer(bench, 3, tally.job.bytes)
+          : new FloorTransfer(bench, tally.job),
     );
   }
 
@@ -194,7 +202,7 @@ class Reader {
     for (let n = 0; n < this.#all.length; n++) {
       const transfer = this.#all[this.#next];
       if (transfer === undefined || !transfer.isFinished()) break;
-      this.#tally.record(transfer.data, transfer.startedNs);
+      this.#tally.record(transfer.payload, transfer.startedNs);
       if (this.#submitted < this.#tally.job.count) this.#submit(transfer);
       this.#next = this.#next + 1 === this.#all.length ? 0 : this.#next + 1;
     }
@@ -232,25 +240,33 @@ async function openDevice(
   });
 }
 
+/** One of the fake device's vendor requests. */
+function controlTransfer(
+  bench: Bench,
+  request: number,
+  bytes: number,
+): FloorTransfer {
+  const transfer = new FloorTransfer(bench, {
+    ...jobFrom("0,0,0,0,0,1,1,0"),
+    type: LIBUSB_TRANSFER_TYPE.CONTROL,
+    bytes,
+  });
+  const type = request === 1 ? 0x40 : 0xc0;
+  transfer.data.set([type, request, 0, 0, 0, 0, bytes & 255, bytes >> 8]);
+  return transfer;
+}
+
 /** A control transfer to the fake device, waited for on the spot. */
 function control(
   bench: Bench,
   request: number,
   data: Uint8Array<ArrayBuffer>,
 ): void {
-  const isIn = request === 2;
-  const setup = [isIn ? 0xc0 : 0x40, request, 0, 0, 0, 0, data.length, 0];
-  const transfer = new FloorTransfer(bench, {
-    ...jobFrom("0,0,0,0,0,1,1,0"),
-    endpoint: 0,
-    type: LIBUSB_TRANSFER_TYPE.CONTROL,
-    bytes: 8 + data.length,
-  });
-  transfer.data.set(setup);
-  transfer.data.set(data, 8);
+  const transfer = controlTransfer(bench, request, data.length);
+  transfer.payload.set(data);
   transfer.submit();
   while (!transfer.isFinished()) bench.handleEvents();
-  data.set(transfer.data.subarray(8));
+  data.set(transfer.payload);
 }
 
 function cpuNs(bench: Bench): number {

@@ -265,6 +265,10 @@ const LIMITS = `## The limit that remains, and why
   threads where C has one. When reports come in a rhythm, the pump is back on the
   thread before the next is due, early enough for most of the ways back, and waits
   there inside libusb.
+- **An event out of the process** is a line of JSON on a pipe, as every driver
+  writes it; it counts when a program at the other end has read and checked it. In
+  a flood that program is the slower one: what finds the pipe full is dropped and
+  counted, and the reports' way to the handler stays as it is.
 - **What a driver tells its host.** Metrics ride on the heartbeat, and the journal's
   outline goes in one frame for all that came in 10 ms. A full journal puts every
   report with all its bytes into a frame of its own, before the driver sees it: that

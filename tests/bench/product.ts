@@ -1,21 +1,25 @@
 /**
  * What is no ratio to C: lag of an unrelated timer, growth over many transfers,
  * an idle process with 64 devices, and the way from an interrupt through loop and
- * handler to the reader of events. Runs under the flags a driver has.
+ * handler out of the process. Runs under the flags a driver has.
  *
  *     product.ts LIBRARY EFFORT FILE
  *
- * One JSON line: a `ProductFigures`.
+ * Frames with events, and at the end one JSON line: a `FiguresInside`.
  */
 
 import { cpuUsage } from "node:process";
-import { type AnyDriver, defineDriver } from "../../driver/driver.ts";
-import { startDriver } from "../../driver/host/start_driver.ts";
 import type { DevicePort } from "../../driver/port.ts";
 import { endpointAddress, interfaceNumber } from "../../driver/usb.ts";
 import { LibusbPort } from "../../ffi/libusb_port.ts";
 import { monotonicClock } from "./client_support.ts";
+import { probeDriver } from "./probe.ts";
 import { type CostFigures, measureCosts } from "./product_costs.ts";
+import {
+  measurePaths,
+  type PathFigures,
+  type PathInside,
+} from "./product_paths.ts";
 import {
   measureStreams,
   setModel,
@@ -43,15 +47,10 @@ export interface ProductFigures {
   readonly streams: StreamFigures;
 }
 
-/** From the completion in the fake device to whoever waits. */
-export interface PathFigures {
-  readonly devices: number;
-  /** Between two reports of all devices together; 0: as fast as it goes. */
-  readonly periodMicroseconds: number;
-  readonly reportsPerSecond: number;
-  readonly handlerMicroseconds: { readonly p50: number; readonly p99: number };
-  readonly eventMicroseconds: { readonly p50: number; readonly p99: number };
-}
+/** What this side knows of it. */
+export type FiguresInside = Omit<ProductFigures, "paths"> & {
+  readonly paths: readonly PathInside[];
+};
 
 const INTERRUPT_IN = endpointAddress(0x81);
 const BULK_IN = endpointAddress(0x82);
@@ -66,13 +65,8 @@ const LAG_MS = 1_500;
 const GROWTH_TRANSFERS = 10_000_000;
 /** Before the first reading: compilers, caches and the heap's young generation. */
 const SETTLE_TRANSFERS = 500_000;
-const PATH_REPORTS = 2_000;
-const FLOOD_REPORTS = 60_000;
 /** Some heartbeats long. */
 const COST_REPORTS = 200_000;
-/** While drivers start: 64 devices with 4 transfers each take 50 ms to clear. */
-const START_TICK_NS = 200_000;
-const SETTLE_MS = 250;
 
 const [library = "", effortText = "1", scratchFile = ""] = Deno.args;
 const effort = Number(effortText);
@@ -188,79 +182,6 @@ async function cpuPartOfWindow(): Promise<number> {
   return (used.user + used.system) / 1000 / (performance.now() - startMs);
 }
 
-/** When each report reached the handler, and its own stamp. */
-interface Seen {
-  readonly handlerNs: number[];
-}
-
-function probeDriver(seen: Seen): AnyDriver {
-  return defineDriver<undefined, { report: { stampNs: number } }>({
-    name: "probe",
-    description: "Tells when each report came",
-    match: [{ vendorId: 0x1209 }],
-    interfaces: [{ interfaceClass: 0xff }],
-    init: () => undefined,
-    inputs: [{
-      endpoint: { type: "interrupt", direction: "in" },
-      transfersInFlight: 4,
-      handle(_state, { data }, context): void {
-        const view = new DataView(data.buffer, data.byteOffset);
-        const stampNs = view.getUint32(8, true) +
-          view.getUint32(12, true) * 2 ** 32;
-        seen.handlerNs.push(nowNs() - stampNs);
-        context.emit("report", { stampNs });
-      },
-    }],
-  });
-}
-
-/** `count` drivers in this process, each with a device of its own. */
-async function measurePath(
-  device: DevicePort,
-  count: number,
-  periodMicroseconds: number,
-): Promise<PathFigures> {
-  const mode = periodMicroseconds === 0 ? 0 : 3;
-  const seen: Seen = { handlerNs: [] };
-  const eventNs: number[] = [];
-  const [info] = await port.devices();
-  if (info === undefined) throw new Error("no device");
-  const running = [];
-  // What is submitted while drivers start keeps its time: a quick tick, soon over.
-  await setModel(device, 3, START_TICK_NS, 0);
-  for (let n = 0; n < count; n++) {
-    running.push(
-      await startDriver(probeDriver(seen), { port, device: info }),
-    );
-  }
-  await setModel(device, mode, periodMicroseconds * 1000, 0);
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  seen.handlerNs.length = 0;
-  const startNs = nowNs();
-  const wanted = Math.round(
-    (mode === 0 ? FLOOD_REPORTS : PATH_REPORTS) * Math.max(effort, 0.25),
-  );
-  const startMs = performance.now();
-  await Promise.all(running.map(async (driver) => {
-    for await (const { data } of driver) {
-      // What came while drivers started waited for this reader.
-      if (Number(data.stampNs) < startNs) continue;
-      eventNs.push(nowNs() - Number(data.stampNs));
-      if (eventNs.length >= wanted) break;
-    }
-  }));
-  const wallMs = performance.now() - startMs;
-  const figures = {
-    devices: count,
-    periodMicroseconds,
-    reportsPerSecond: seen.handlerNs.length / wallMs * 1000,
-    handlerMicroseconds: microseconds(seen.handlerNs),
-    eventMicroseconds: microseconds(eventNs),
-  };
-  for (const driver of running) await driver.stop();
-  return figures;
-}
-
 /** One driver, a report as fast as it goes. */
 async function measureTelling(device: DevicePort): Promise<CostFigures> {
   const [info] = await port.devices();
@@ -269,13 +190,9 @@ async function measureTelling(device: DevicePort): Promise<CostFigures> {
   return await measureCosts({
     port,
     info,
-    driver: () => probeDriver({ handlerNs: [] }),
+    driver: () => probeDriver(() => {}),
     reports: Math.round(COST_REPORTS * Math.max(effort, 0.1)),
   });
-}
-
-function microseconds(ns: readonly number[]): { p50: number; p99: number } {
-  return percentiles(ns.map((value) => value / 1000));
 }
 
 async function main(): Promise<void> {
@@ -283,20 +200,15 @@ async function main(): Promise<void> {
   const timerLagMs = await measureLag(device);
   const growth = await measureGrowth(device);
   const idle = await measureIdle();
-  const paths: PathFigures[] = [];
-  for (const devices of [1, 8, 64]) {
-    paths.push(await measurePath(device, devices, 1_000));
-  }
-  paths.push(await measurePath(device, 1, 125));
-  for (const devices of [1, 8, 64]) {
-    paths.push(await measurePath(device, devices, 0));
-  }
+  const [info] = await port.devices();
+  if (info === undefined) throw new Error("no device");
+  const paths = await measurePaths({ port, info, device, nowNs, effort });
   const costs = await measureTelling(device);
   const streams = await measureStreams(device, {
     effort,
     file: scratchFile,
   });
-  const figures: ProductFigures = {
+  const figures: FiguresInside = {
     timerLagMs,
     growth,
     idle,

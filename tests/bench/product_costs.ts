@@ -16,9 +16,10 @@ import { systemClock } from "../../driver/host/system_clock.ts";
 import { encodeFrame, type HeartbeatFrame } from "../../driver/host/wire.ts";
 import { wireTelemetry } from "../../driver/host/wire_telemetry.ts";
 import type { EmitEvent } from "../../driver/loop/handler_context.ts";
-import { Session } from "../../driver/loop/session.ts";
+import type { Session } from "../../driver/loop/session.ts";
 import type { Heartbeat } from "../../driver/loop/session_options.ts";
 import type { DeviceInfo, UsbPort } from "../../driver/port.ts";
+import { probeSession } from "./probe.ts";
 
 /** Reports per second, by what is told. */
 export interface CostFigures {
@@ -85,22 +86,17 @@ class Run {
   #toldBytes = 0;
 
   constructor(of: CostsOf, told: Told) {
-    const clock = systemClock();
     const driver = of.driver();
     const teller = told.teller?.(driver, {
-      clock,
+      clock: systemClock(),
       send: (frame) => this.#tell(frame),
     });
     this.#of = of;
-    this.#session = new Session({
+    this.#session = probeSession({
       driver: teller?.driver ?? driver,
       port: of.port,
       deviceInfo: of.info,
-      clock,
-      random: Math.random,
-      log: () => {},
       emit: (event, data) => this.#emit(event, data),
-      yieldTurn: () => new Promise((resolve) => void setImmediate(resolve)),
       heartbeat: (beat) => {
         teller?.flush();
         if (told.metrics) this.#tell(this.#heartbeat(beat));
@@ -151,10 +147,8 @@ class Run {
           commands: counters.refusals.commands,
           events: counters.events.dropped,
         },
-        logged: { lines: NO_LINES, dropped: 0 },
+        logged: { lines: {}, dropped: 0 },
       }),
     };
   }
 }
-
-const NO_LINES = {};

@@ -1,7 +1,9 @@
 /** Runs `product.ts` over the fake device, and judges its figures. */
 
-import { findLibrary } from "./client_support.ts";
-import type { ProductFigures } from "./product.ts";
+import { findLibrary, monotonicClock } from "./client_support.ts";
+import type { FiguresInside, ProductFigures } from "./product.ts";
+import { type PathOutside, ProductReader } from "./product_events.ts";
+import type { PathFigures, PathInside, Spread } from "./product_paths.ts";
 import { scopedDeno } from "./peers.ts";
 
 /** A promise about a figure that is no ratio to C. */
@@ -60,11 +62,27 @@ async function figuresWith(
     },
   ).spawn();
   const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
-  const { success, stdout, stderr } = await child.output();
+  const reader = new ProductReader(monotonicClock(library));
+  const [, error, { success }] = await Promise.all([
+    reader.read(child.stdout),
+    new Response(child.stderr).text(),
+    child.status,
+  ]);
   clearTimeout(timer);
-  const decoder = new TextDecoder();
-  if (!success) return `failed: ${decoder.decode(stderr).trim().slice(0, 600)}`;
-  return JSON.parse(decoder.decode(stdout)) as ProductFigures;
+  if (!success) return `failed: ${error.trim().slice(0, 600)}`;
+  const inside = JSON.parse(reader.figures) as FiguresInside;
+  return {
+    ...inside,
+    paths: inside.paths.map((path, n) => joined(path, reader.paths[n])),
+  };
+}
+
+function joined(
+  inside: PathInside,
+  outside: PathOutside | undefined,
+): PathFigures {
+  if (outside === undefined) throw new Error("a setting was not told");
+  return { ...inside, ...outside };
 }
 
 /** Every such promise with its figure. */
@@ -137,11 +155,11 @@ export function productLines(
   );
   const paths = figures.paths.map((p) =>
     `  ${p.devices} devices, a report each ${p.periodMicroseconds} µs: ` +
-    `${p.reportsPerSecond.toFixed(0)}/s, handler p50 ${
-      p.handlerMicroseconds.p50.toFixed(0)
-    } p99 ${p.handlerMicroseconds.p99.toFixed(0)} µs, event p50 ${
-      p.eventMicroseconds.p50.toFixed(0)
-    } p99 ${p.eventMicroseconds.p99.toFixed(0)} µs`
+    `${p.reportsPerSecond.toFixed(0)} reports/s, handler ${
+      spreadText(p.handlerMicroseconds)
+    }; ${p.eventsPerSecond.toFixed(0)} events/s, ${
+      spreadText(p.eventMicroseconds)
+    }${p.eventsDropped === 0 ? "" : `, ${p.eventsDropped} dropped`}`
   );
   const rates = Object.entries({
     "input": figures.streams.input,
@@ -158,7 +176,7 @@ export function productLines(
   return [
     ...lines,
     "",
-    "interrupt to handler and to event:",
+    "interrupt to handler, and to whoever reads the event in another process:",
     ...paths,
     "",
     `a driver that tells its events alone: ${events.toFixed(0)} reports/s; ` +
@@ -169,4 +187,8 @@ export function productLines(
     "",
     `streams, MB/s: ${rates}`,
   ].join("\n");
+}
+
+function spreadText({ p50, p99 }: Spread): string {
+  return `p50 ${p50.toFixed(0)} p99 ${p99.toFixed(0)} µs`;
 }

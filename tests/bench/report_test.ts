@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "../../driver/std.ts";
 import { codecEventsPerSecond } from "./codec.ts";
 import { svg } from "./plots.ts";
+import { encodeFrame } from "../../driver/host/wire.ts";
+import { ProductReader } from "./product_events.ts";
+import { PATH_BEGINS, PATH_ENDS } from "./product_paths.ts";
 import { productLines, productVerdicts } from "./product_run.ts";
 import { partsOf, profileTable } from "./profile.ts";
 import type { ProductFigures } from "./product.ts";
@@ -135,6 +138,29 @@ Deno.test("Product's promises are judged by their own limits", () => {
   const lines = productLines(judged, figures);
   assert(lines.includes("metrics 1.00 of it"), lines);
   assert(lines.includes("full journal 0.25 of it"), lines);
+});
+
+Deno.test("Events are those between the marks of a setting, and the last line is the figures", async () => {
+  let nowNs = 0;
+  const reader = new ProductReader(() => nowNs += 1_000);
+  const told = (event: string, stampNs: number): Uint8Array<ArrayBuffer> =>
+    encodeFrame({ type: "event", sequence: 1, event, data: { stampNs } });
+  const setting = [
+    told("report", 0),
+    told(PATH_BEGINS, 500),
+    told("report", 400),
+    told("report", 500),
+    told("report", 600),
+    told(PATH_ENDS, 700),
+    told("report", 800),
+  ];
+  const figures = new TextEncoder().encode('{"paths":[]}\n');
+  await reader.read(ReadableStream.from([...setting, figures]));
+  assertEquals(reader.paths, [{
+    eventsPerSecond: 2 / 1_500 * 1e9,
+    eventMicroseconds: { p50: 1.4, p99: 1.4 },
+  }]);
+  assertEquals(reader.figures, '{"paths":[]}');
 });
 
 Deno.test("Codec passes every event from one end to the other", () => {
