@@ -6,6 +6,7 @@
  */
 
 import type { Device } from "./device.ts";
+import { integerIn } from "./integer_bounds.ts";
 import { MAX_TRANSFERS_IN_FLIGHT } from "./limits.ts";
 import type {
   InputEnd,
@@ -154,20 +155,15 @@ function openInput(
 ): InputRing {
   return device.port.openInput({
     endpoint,
-    transfersInFlight: within(
+    transfersInFlight: integerIn(
       transfersInFlight ?? TRANSFERS_IN_FLIGHT_DEFAULT,
-      MAX_TRANSFERS_IN_FLIGHT,
-      "transfers in flight",
+      {
+        minimum: 1,
+        maximum: MAX_TRANSFERS_IN_FLIGHT,
+        what: "the number of transfers in flight",
+      },
     ),
     ...(transferLengthBytes === undefined ? {} : { transferLengthBytes }),
     ...calls,
   });
-}
-
-/** A count from 1 to a bound. @throws {RangeError} When it is not. */
-export function within(value: number, maximum: number, what: string): number {
-  if (Number.isInteger(value) && value >= 1 && value <= maximum) return value;
-  throw new RangeError(
-    `Cannot use ${value} as the number of ${what}: expected 1 to ${maximum}`,
-  );
 }

@@ -10,8 +10,8 @@ import {
   type ReadableOptions,
   type ReadingOptions,
   type ReadingPlace,
-  within,
 } from "./endpoint_input.ts";
+import { integerIn } from "./integer_bounds.ts";
 import type { Report, TransferOutcome } from "./port.ts";
 
 /** Reports read ahead; with bulk transfers of 16 KiB a megabyte. */
@@ -39,10 +39,13 @@ export class ReportReader implements AsyncIterator<Report, undefined> {
 
   /** @throws {RangeError} When an option is out of bounds. */
   constructor(place: ReadingPlace, options: ReaderOptions & ReadingOptions) {
-    this.#readAhead = within(
+    this.#readAhead = integerIn(
       options.readAhead ?? READ_AHEAD_DEFAULT,
-      READ_AHEAD_MAX,
-      "reports read ahead",
+      {
+        minimum: 1,
+        maximum: READ_AHEAD_MAX,
+        what: "the number of reports read ahead",
+      },
     );
     this.#reading = new EndpointReading(place, options, {
       sink: (report) => this.#take(report),

@@ -9,6 +9,7 @@
  */
 
 import type { Device } from "./device.ts";
+import { integerIn } from "./integer_bounds.ts";
 import { MAX_TIMEOUT_MS, MAX_TRANSFERS_IN_FLIGHT } from "./limits.ts";
 import { liveEndpoint } from "./live_endpoint.ts";
 import type { OutputEnd, OutputRing } from "./port.ts";
@@ -66,7 +67,7 @@ export class EndpointWriter {
   ) {
     this.#device = device;
     this.#address = address;
-    this.#transfersInFlight = within(
+    this.#transfersInFlight = integerIn(
       options.transfersInFlight ?? TRANSFERS_IN_FLIGHT_DEFAULT,
       {
         minimum: 1,
@@ -74,11 +75,11 @@ export class EndpointWriter {
         what: "the number of transfers in flight",
       },
     );
-    this.#transferLengthBytes = within(
+    this.#transferLengthBytes = integerIn(
       options.transferLengthBytes ?? TRANSFER_LENGTH_DEFAULT,
       { minimum: 1, maximum: TRANSFER_LENGTH_MAX, what: "bytes per transfer" },
     );
-    this.#timeoutMs = within(
+    this.#timeoutMs = integerIn(
       options.timeoutMs ?? 0,
       { minimum: 0, maximum: MAX_TIMEOUT_MS, what: "a time limit" },
     );
@@ -208,19 +209,4 @@ export class EndpointWriter {
     this.#writing?.done.reject(error);
     this.#writing = undefined;
   }
-}
-
-interface Bounds {
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly what: string;
-}
-
-function within(value: number, { minimum, maximum, what }: Bounds): number {
-  if (Number.isInteger(value) && value >= minimum && value <= maximum) {
-    return value;
-  }
-  throw new RangeError(
-    `Cannot use ${value} as ${what}: expected ${minimum} to ${maximum}`,
-  );
 }

@@ -4,12 +4,13 @@
  * @module
  */
 
+import { isIntegerIn } from "../driver/integer_bounds.ts";
 import {
   MAX_ISOCHRONOUS_PACKETS,
   MAX_TRANSFER_BYTES,
   MAX_TRANSFERS_IN_FLIGHT,
 } from "../driver/limits.ts";
-import { isIntegerIn, type Refusal } from "../driver/loop/output_check.ts";
+import type { Refusal } from "../driver/loop/output_check.ts";
 import type { InputOptions } from "../driver/port.ts";
 import type { EndpointDescriptor } from "../driver/usb.ts";
 

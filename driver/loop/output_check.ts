@@ -5,6 +5,7 @@
  */
 
 import type { UsbErrorCode } from "../errors.ts";
+import { isIntegerIn } from "../integer_bounds.ts";
 import {
   MAX_TIMEOUT_MS,
   MAX_TRANSFER_BYTES,
@@ -57,9 +58,4 @@ export function checkOutput(
     return refuse(`a time limit is 0 to ${MAX_TIMEOUT_MS} ms`);
   }
   return { lengthBytes, timeoutMs };
-}
-
-/** Whether it is an integer from `min` to `max`. */
-export function isIntegerIn(value: number, min: number, max: number): boolean {
-  return Number.isInteger(value) && value >= min && value <= max;
 }
