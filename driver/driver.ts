@@ -57,7 +57,7 @@ export interface DriverInput<State, Events extends EventMap> {
   readonly optional?: boolean;
   /** Default 2: one is being read while one is handled. */
   readonly transfersInFlight?: number;
-  /** Default: one packet. */
+  /** Default: one packet. Of no effect on an isochronous endpoint. */
   readonly transferLengthBytes?: number;
   /** Default `pause`; for an isochronous endpoint, which cannot pause, `dropOldest`. */
   readonly overflow?: OverflowPolicy;

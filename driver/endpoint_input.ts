@@ -23,7 +23,7 @@ const TRANSFERS_IN_FLIGHT_DEFAULT = 4;
 export interface ReadableOptions {
   /** Transfers kept in flight, 1..MAX_TRANSFERS_IN_FLIGHT; default 4, for a bulk stream at SuperSpeed 16. */
   readonly transfersInFlight?: number;
-  /** Bytes per transfer. Default: one packet; on bulk endpoints 16 KiB, for a stream at SuperSpeed 64 KiB. */
+  /** Bytes per transfer. Default: one packet; on bulk endpoints 16 KiB, for a stream at SuperSpeed 64 KiB. Of no effect on isochronous ones. */
   readonly transferLengthBytes?: number;
   /** Ends the reading. */
   readonly signal?: AbortSignal;

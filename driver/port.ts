@@ -196,7 +196,11 @@ export interface InputOptions {
   readonly endpoint: EndpointAddress;
   /** Transfers kept in flight, 1..MAX_TRANSFERS_IN_FLIGHT. */
   readonly transfersInFlight: number;
-  /** Bytes per transfer; default one packet times the transactions of a microframe. */
+  /**
+   * Bytes per transfer; default one packet times the transactions of a
+   * microframe. Of no effect on an isochronous endpoint, whose packets are as
+   * long as it declares.
+   */
   readonly transferLengthBytes?: number;
   /** Isochronous only: packets per transfer, default 8. */
   readonly packetsPerTransfer?: number;

@@ -6,6 +6,7 @@
 
 import { UsbError } from "../driver/errors.ts";
 import { DRAIN_TIMEOUT_MS } from "../driver/limits.ts";
+import { checkInput } from "../driver/loop/input_check.ts";
 import { checkOutput, type Refusal } from "../driver/loop/output_check.ts";
 import { StandingOutput } from "../driver/loop/standing_output.ts";
 import type {
@@ -23,7 +24,6 @@ import {
 } from "../driver/usb.ts";
 import type { EventPump } from "./event_pump.ts";
 import type { InFlightQueue } from "./in_flight_queue.ts";
-import { checkInput } from "./input_check.ts";
 import { libusbError, submitFailure } from "./libusb_errors.ts";
 import type { Library } from "./library.ts";
 import type { LiveSettings } from "./live_settings.ts";

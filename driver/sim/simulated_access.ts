@@ -5,7 +5,7 @@
  */
 
 import { UsbError, type UsbErrorCode } from "../errors.ts";
-import { MAX_TRANSFERS_IN_FLIGHT } from "../limits.ts";
+import { checkInput } from "../loop/input_check.ts";
 import type { InputOptions, TransferRequest } from "../port.ts";
 import {
   directionOf,
@@ -17,9 +17,6 @@ import {
 } from "../usb.ts";
 import type { BusDevice } from "./bus_device.ts";
 import { endpointOf } from "./simulated_transfer.ts";
-
-/** Packets of an isochronous input's transfer that says nothing else. */
-const PACKETS_PER_TRANSFER = 8;
 
 /** Checks requests of one open device. */
 export class SimulatedAccess {
@@ -46,38 +43,15 @@ export class SimulatedAccess {
    * @throws {UsbError} `notFound`, `state`, `invalidParameter`.
    */
   inputRequest(options: InputOptions, operation: string): TransferRequest {
-    const { endpoint, transfersInFlight } = options;
-    const isCount = Number.isInteger(transfersInFlight) &&
-      transfersInFlight >= 1 && transfersInFlight <= MAX_TRANSFERS_IN_FLIGHT;
-    if (!isCount) {
-      throw this.error(
-        "invalidParameter",
-        operation,
-        `${transfersInFlight} transfers in flight are not 1 to ${MAX_TRANSFERS_IN_FLIGHT}`,
-      );
+    const { endpoint } = options;
+    const shape = checkInput(options, this.endpoint(endpoint, operation));
+    if ("reason" in shape) {
+      throw this.error(shape.code, operation, shape.reason);
     }
-    const descriptor = this.endpoint(endpoint, operation);
-    if (directionOf(endpoint) !== "in") {
-      throw this.error("notFound", operation, "it is no IN endpoint");
-    }
-    const packetBytes = descriptor.maxPacketSize *
-      descriptor.transactionsPerMicroframe;
-    if (descriptor.transferType !== "isochronous") {
-      return {
-        type: "in",
-        endpoint,
-        lengthBytes: options.transferLengthBytes ?? packetBytes,
-      };
-    }
-    const packets = options.packetsPerTransfer ?? PACKETS_PER_TRANSFER;
-    const length = options.transferLengthBytes === undefined
-      ? packetBytes
-      : Math.floor(options.transferLengthBytes / packets);
-    return {
-      type: "isochronousIn",
-      endpoint,
-      packetLengthsBytes: Array<number>(packets).fill(length),
-    };
+    const { lengthBytes, packets } = shape;
+    return packets === undefined
+      ? { type: "in", endpoint, lengthBytes }
+      : { type: "isochronousIn", endpoint, packetLengthsBytes: packets };
   }
 
   /** The type of a request's endpoint. @throws {UsbError} `notFound`, `state`, `busy`. */

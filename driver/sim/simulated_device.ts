@@ -254,8 +254,6 @@ export class SimulatedDevice implements DevicePort {
     this.#checkOpen(operation);
     const request = this.#access.inputRequest(options, operation);
     const type = this.#access.typeOf(request, operation);
-    // Checked once here, so that a wrong length throws now and not later.
-    unitParts(request, { type, device: this.label });
     const input = new SimulatedInput(options, {
       nowMs: () => this.nowMs(),
       submit: (ended) =>

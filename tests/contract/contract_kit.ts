@@ -1,11 +1,12 @@
 /** What the tests of the port contract share. */
 
 import { LOOPBACK_REQUEST } from "../../driver/sim/devices/loopback.ts";
-import { assertEquals, fail } from "../../driver/std.ts";
+import { assert, assertEquals, assertThrows, fail } from "../../driver/std.ts";
 import type {
   DeviceInfo,
   DevicePort,
   InputEnd,
+  InputOptions,
   OpenOptions,
   Report,
   TransferOutcome,
@@ -226,4 +227,23 @@ export class Collector {
     }
     return all;
   }
+}
+
+/** How a standing input is refused that is otherwise one transfer on `ECHO_IN`. */
+export function inputRefusal(
+  device: DevicePort,
+  options: Partial<InputOptions>,
+): UsbError {
+  const error = assertThrows(
+    () =>
+      device.openInput({
+        endpoint: ECHO_IN,
+        transfersInFlight: 1,
+        ...new Collector(),
+        ...options,
+      }),
+    UsbError,
+  );
+  assert(error instanceof UsbError);
+  return error;
 }

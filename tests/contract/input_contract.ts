@@ -1,23 +1,24 @@
 /** The port contract: standing inputs. */
 
-import { UsbError } from "../../driver/errors.ts";
-import { MAX_TRANSFERS_IN_FLIGHT } from "../../driver/limits.ts";
-import type { InputCounters } from "../../driver/port.ts";
+import {
+  MAX_TRANSFER_BYTES,
+  MAX_TRANSFERS_IN_FLIGHT,
+} from "../../driver/limits.ts";
+import type { InputCounters, InputOptions } from "../../driver/port.ts";
 import { pattern } from "../../driver/sim/devices/loopback.ts";
 import {
   assert,
   assertEquals,
   assertGreaterOrEqual,
   assertLessOrEqual,
-  assertThrows,
 } from "../../driver/std.ts";
 import {
   Collector,
   type ContractTest,
-  ECHO_IN,
   ECHO_OUT,
   eventually,
   FACE,
+  inputRefusal,
   openLoopback,
   REPORTS,
   SOURCE,
@@ -340,21 +341,26 @@ const END_TESTS: readonly ContractTest[] = [
     name: "an input is refused as a transfer is",
     run: async (bench) => {
       const { device } = await openLoopback(bench);
-      const open = (endpoint: typeof ECHO_IN, count: number) => () =>
-        device.openInput({
-          endpoint,
-          transfersInFlight: count,
-          ...new Collector(),
-        });
-      for (const count of [0, MAX_TRANSFERS_IN_FLIGHT + 1, 1.5]) {
-        assertThrows(open(ECHO_IN, count));
+      const wrong: Partial<InputOptions>[] = [
+        { transfersInFlight: 0 },
+        { transfersInFlight: MAX_TRANSFERS_IN_FLIGHT + 1 },
+        { transfersInFlight: 1.5 },
+        { transferLengthBytes: 0 },
+        { transferLengthBytes: 0.5 },
+        { transferLengthBytes: MAX_TRANSFER_BYTES + 1 },
+      ];
+      for (const options of wrong) {
+        const { code } = inputRefusal(device, options);
+        assertEquals(code, "invalidParameter", JSON.stringify(options));
       }
-      const wrong = assertThrows(open(ECHO_OUT, 1), UsbError);
-      assert(wrong instanceof UsbError);
-      assertEquals(wrong.code, "notFound");
+      assertEquals(
+        inputRefusal(device, { endpoint: ECHO_OUT }).code,
+        "notFound",
+      );
       await within(bench, device.releaseInterface(FACE));
-      const unclaimed = assertThrows(open(ECHO_IN, 1), UsbError);
-      assertEquals(unclaimed.code, "state");
+      assertEquals(inputRefusal(device, {}).code, "state");
+      await within(bench, device.close());
+      assertEquals(inputRefusal(device, {}).code, "state");
     },
   },
 ];

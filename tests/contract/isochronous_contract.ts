@@ -1,12 +1,17 @@
 /** The port contract: isochronous transfers. */
 
-import { MAX_ISOCHRONOUS_PACKETS } from "../../driver/limits.ts";
+import {
+  MAX_ISOCHRONOUS_PACKETS,
+  MAX_TRANSFER_BYTES,
+} from "../../driver/limits.ts";
 import type { TransferStatus } from "../../driver/port.ts";
 import { assert, assertEquals } from "../../driver/std.ts";
 import type { ContractBench } from "./bench.ts";
 import {
+  Collector,
   type ContractTest,
   eventually,
+  inputRefusal,
   ISOCHRONOUS_FACE,
   ISOCHRONOUS_IN,
   ISOCHRONOUS_OUT,
@@ -135,6 +140,43 @@ export const ISOCHRONOUS_TESTS: readonly ContractTest[] = [
       await eventually(bench, () => shapes.length > 0, "a transfer");
       await within(bench, input.stop());
       assertEquals(shapes[0], [8 * 256, 8]);
+    },
+  },
+  {
+    name:
+      "an isochronous input reads packets as its endpoint declares them, whatever length it names",
+    needs: ["isochronous"],
+    run: async (bench) => {
+      const { device } = await openIsochronous(bench);
+      // Eighths of the first would be shorter, of the others none at all.
+      for (const transferLengthBytes of [800, 3, 0, MAX_TRANSFER_BYTES + 1]) {
+        const collector = new Collector();
+        const input = device.openInput({
+          endpoint: ISOCHRONOUS_IN,
+          transfersInFlight: 2,
+          transferLengthBytes,
+          ...collector,
+        });
+        const { reports } = collector;
+        await eventually(bench, () => reports.length > 0, "a transfer");
+        await within(bench, input.stop());
+        assertEquals(reports[0]?.length, 8 * 256, `${transferLengthBytes}`);
+      }
+    },
+  },
+  {
+    name: "an isochronous input is refused without packets, or with too many",
+    needs: ["isochronous"],
+    run: async (bench) => {
+      const { device } = await openIsochronous(bench);
+      const counts = [0, -1, 1.5, MAX_ISOCHRONOUS_PACKETS + 1];
+      for (const packetsPerTransfer of counts) {
+        const { code } = inputRefusal(device, {
+          endpoint: ISOCHRONOUS_IN,
+          packetsPerTransfer,
+        });
+        assertEquals(code, "invalidParameter", `${packetsPerTransfer}`);
+      }
     },
   },
   {

@@ -1,18 +1,18 @@
 /**
- * What a standing input may be asked for.
+ * What a standing input may be asked for, the same for every port.
  *
  * @module
  */
 
-import { isIntegerIn } from "../driver/integer_bounds.ts";
+import { isIntegerIn } from "../integer_bounds.ts";
 import {
   MAX_ISOCHRONOUS_PACKETS,
   MAX_TRANSFER_BYTES,
   MAX_TRANSFERS_IN_FLIGHT,
-} from "../driver/limits.ts";
-import type { Refusal } from "../driver/loop/output_check.ts";
-import type { InputOptions } from "../driver/port.ts";
-import type { EndpointDescriptor } from "../driver/usb.ts";
+} from "../limits.ts";
+import type { InputOptions } from "../port.ts";
+import type { EndpointDescriptor } from "../usb.ts";
+import type { Refusal } from "./output_check.ts";
 
 /** Isochronous inputs: 8 packets are 8 ms at full speed, 1 ms at high speed. */
 const PACKETS_PER_TRANSFER = 8;
