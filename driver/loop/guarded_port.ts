@@ -13,7 +13,6 @@ import type {
   DevicePort,
   InputOptions,
   InputRing,
-  OutputEnd,
   OutputOptions,
   OutputRing,
   TransferOutcome,
@@ -241,29 +240,59 @@ export class GuardedPort implements DevicePort {
 
   /** A standing input of the driver's own, which the session does not tend. */
   openInput(options: InputOptions): InputRing {
-    return this.#endpoint(options.endpoint).openInput(this.#port, options);
+    const name = `input ${hex(options.endpoint)}`;
+    return this.#opened(
+      name,
+      () =>
+        this.#endpoint(options.endpoint).openInput(this.#port, {
+          ...options,
+          onEnd: this.#told(name, options.onEnd),
+        }),
+    );
   }
 
   /** A standing output of the driver's own. It ends with the session at the latest. */
   openOutput(options: OutputOptions): OutputRing {
-    const { journal, onGone } = this.#options;
     const name = `output ${hex(options.endpoint)}`;
-    const onEnd = (end: OutputEnd): void => {
-      journal.record("over", `${name} ${end.status}`, end.actualLengthBytes);
-      if (end.status === "noDevice") onGone();
-      options.onEnd(end);
-    };
-    const output = this.#endpoint(options.endpoint).openOutput(
-      this.#port,
-      { ...options, onEnd },
-      (over) => {
-        this.lastTransferMs();
-        this.#outputs.delete(over);
-      },
+    const output = this.#opened(
+      name,
+      () =>
+        this.#endpoint(options.endpoint).openOutput(
+          this.#port,
+          { ...options, onEnd: this.#told(name, options.onEnd) },
+          (over) => {
+            this.lastTransferMs();
+            this.#outputs.delete(over);
+          },
+        ),
     );
-    journal.record("call", name);
     this.#outputs.set(output, 0);
     return output;
+  }
+
+  /** Opens a standing input or output; a refusal may say that the device is gone. */
+  #opened<Ring>(name: string, open: () => Ring): Ring {
+    try {
+      const ring = open();
+      this.#options.journal.record("call", name);
+      return ring;
+    } catch (error) {
+      this.#look(error);
+      throw error;
+    }
+  }
+
+  /** Its end, told to the session before it is to the driver. */
+  #told<End extends TransferOutcome>(
+    name: string,
+    onEnd: (end: End) => void,
+  ): (end: End) => void {
+    const { journal, onGone } = this.#options;
+    return (end) => {
+      journal.record("over", `${name} ${end.status}`, end.actualLengthBytes);
+      if (end.status === "noDevice") onGone();
+      onEnd(end);
+    };
   }
 
   /** @throws {UsbError} `state`, always: the session closes the device. */

@@ -248,29 +248,6 @@ Deno.test("Telemetry counts what a standing output writes, while it is open and 
   assertEquals(sums(), [3, 1, 120, 0, 0]);
 });
 
-Deno.test("A standing output that finds the device gone tells the session", async () => {
-  const made = await readyBench(driverWith({
-    commands: {
-      write: {
-        description: "Writes",
-        run: (_state, _params, { device }) => {
-          device.port.openOutput({
-            endpoint: BULK_OUT,
-            transfersInFlight: 1,
-            source: () => 1,
-            onEnd: () => {},
-          });
-          return null;
-        },
-      },
-    },
-  }));
-  made.device.answer = () => outcomeOf("noDevice");
-  made.session.command("write").catch(() => {});
-  await made.clock.advance(3_000);
-  assertEquals((await made.session.ended).class, "device-gone");
-});
-
 Deno.test("Telemetry counts isochronous data by its packets", async () => {
   const made = await readyBench(driverWith({
     inputs: [{
