@@ -67,10 +67,9 @@ const NO_NEW_CODE = "--jitless";
  * of its own, a heap grows by 132 KB, and what V8's parser frees goes back to
  * the kernel, to be asked for again a moment later: 400 page faults of a start,
  * each dearer than what the memory is for. One heap that grows by 1 MiB and
- * keeps up to 48 MiB of what was freed has none of them: V8 frees the arrays of
- * a stream when there are 32 MiB of them. Blocks of 4 MiB and more still go back
- * at once, so a driver that runs for months keeps no more than that. Other C
- * libraries do not know the name.
+ * keeps up to 16 MiB of what was freed has none of them. Blocks of 4 MiB and
+ * more still go back at once, so a driver that runs for months keeps no more
+ * than that. Other C libraries do not know the name.
  */
 export const MALLOC_TUNABLES: string = tunables(["top_pad=1048576"]);
 
@@ -88,7 +87,7 @@ export const LAUNCHER_TUNABLES: string = tunables([
 function tunables(words: readonly string[]): string {
   return [
     "arena_max=1",
-    "trim_threshold=50331648",
+    "trim_threshold=16777216",
     "mmap_threshold=4194304",
     ...words,
   ].map((word) => `glibc.malloc.${word}`).join(":");

@@ -284,11 +284,8 @@ const LIMITS = `## The limit that remains, and why
   be in flight. Compare depth 1 with depth 4 in the table below.
 - **A pipe to a file** takes a new array and an asynchronous write per step, a copy
   in each, on both sides of the runtime's thread pool. It takes all that waited in
-  one step. V8 frees such arrays when there are 32 MB of them, and memory that malloc
-  then gives back to the kernel has to be asked for again, page by page: a driver
-  process keeps it, and so is measured. What is left is the file's: at 400 MB/s its
-  writes take as long as the bus takes for a few transfers, so a stream has 16 of
-  64 KiB in flight on such a bus. A bus of 40 MB/s (high speed) leaves it idle most
+  one step. At 400 MB/s a write takes as long as the bus takes for a few transfers,
+  so a stream has 16 of 64 KiB in flight on such a bus. A bus of 40 MB/s (high speed) leaves it idle most
   of the time. "Through one buffer" reads into a buffer of the reader's own and writes
   from there.
 - **Idle devices** cost one parked thread, which nothing wakes. The figure is of the
