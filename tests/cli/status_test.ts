@@ -5,6 +5,10 @@ import { statusCommand } from "../../driver/host/cli/status_command.ts";
 import type { CliIo } from "../../driver/host/cli/command.ts";
 import { BundleShelf } from "../../driver/host/crash/bundle_shelf.ts";
 import { listen } from "../../driver/host/http/server.ts";
+import {
+  STANDBY_AFTER_MS,
+  STANDBY_AGAIN_MS,
+} from "../../driver/host/supervisor/standby.ts";
 import type { DriverFrame } from "../../driver/host/wire.ts";
 import {
   assert,
@@ -89,11 +93,11 @@ Deno.test("status shows state, rates, drops and safe state of every driver, from
   const [head, a, b, ...more] = out.trimEnd().split("\n");
   assertMatch(
     head ?? "",
-    /^DRIVER +STATE +SINCE +DEVICE +RESTARTS +HEARD +REPORTS +BYTES +DROPPED +SAFE STATE +CAUSE$/,
+    /^DRIVER +STATE +SINCE +DEVICE +RESTARTS +STANDBY +HEARD +REPORTS +BYTES +DROPPED +SAFE STATE +CAUSE$/,
   );
   assertMatch(
     a ?? "",
-    /^a +ready +2026-01-01 00:00:00 +0957:1755@1-1 +0 +500 ms ago +\S+\/s +\S+ kB\/s +3 +-$/,
+    /^a +ready +2026-01-01 00:00:00 +0957:1755@1-1 +0 +none +500 ms ago +\S+\/s +\S+ kB\/s +3 +-$/,
   );
   assertMatch(b ?? "", /^b +waiting-device .* no matching device on the bus$/);
   assertEquals(more, [], "An optional driver that is away is no reason");
@@ -106,7 +110,7 @@ Deno.test("status counts failures, shows the safe state, and ends with 1 and the
   await bench.pass(500);
   const again = await status(bench);
   assertEquals(again.code, 0);
-  assertMatch(again.out, /^a +ready .* 1 +\d+ ms ago .* done$/m);
+  assertMatch(again.out, /^a +ready .* 1 +none +\d+ ms ago .* done$/m);
   bench.devices = [];
   bench.isLogWritable = false;
   await bench.pass(500);
@@ -126,6 +130,25 @@ Deno.test("status counts failures, shows the safe state, and ends with 1 and the
     false,
     false,
   ]);
+  await bench.stop();
+});
+
+Deno.test("status says whether a driver's next process waits already, and after a failure whether one does again", async () => {
+  const bench = new HttpBench();
+  bench.hasStandby = true;
+  await bench.supervisor.start(configure({ a: "A" }));
+  await bench.pass(500);
+  const seen = async (): Promise<string | undefined> =>
+    /^a +ready .* 0957:1755@1-1 +\d+ +(\S+)/m.exec((await status(bench)).out)
+      ?.[1];
+  assertEquals(await seen(), "none", "Nobody has been ready for long");
+  await bench.pass(STANDBY_AFTER_MS + 250);
+  assertEquals(await seen(), "ready");
+  bench.standbys[0]?.end(1);
+  await bench.pass(250);
+  assertEquals(await seen(), "none");
+  await bench.pass(STANDBY_AGAIN_MS + 250);
+  assertEquals(await seen(), "ready");
   await bench.stop();
 });
 

@@ -7,7 +7,7 @@
 import type { Command, CommandCall } from "./command.ts";
 import { EXIT, type ExitCode } from "./exit_codes.ts";
 import { ask, SOCKET_FLAG, socketOf } from "./supervisor_access.ts";
-import { columns, formatNumber, harmless } from "./text.ts";
+import { columns, formatNumber, harmless, standbyText } from "./text.ts";
 
 /** The command. */
 export const statusCommand: Command = {
@@ -17,8 +17,8 @@ export const statusCommand: Command = {
   details:
     "Ends with 1, and says why, when a required driver is not ready or " +
     "the supervisor's log cannot be written; with 69 when no supervisor " +
-    "answers. RESTARTS counts processes that failed, HEARD is the age of the " +
-    "last heartbeat, REPORTS and BYTES are what moves now. Below the table " +
+    "answers. RESTARTS counts processes that failed, STANDBY says whether the " +
+    "next one waits already, HEARD is the age of the last heartbeat, REPORTS and BYTES are what moves now. Below the table " +
     "stand the crash bundles of drivers whose last process failed.",
   flags: {
     ...SOCKET_FLAG,
@@ -54,6 +54,7 @@ interface Shown {
   readonly cause: string | null;
   readonly degraded: string | null;
   readonly device: { readonly label: string } | null;
+  readonly standby?: boolean;
   readonly "heartbeat_age_ms": number | null;
   readonly "reports_per_second": number | null;
   readonly "bytes_per_second": number | null;
@@ -85,6 +86,7 @@ function table({ drivers }: Answer): string[] {
     "SINCE",
     "DEVICE",
     "RESTARTS",
+    "STANDBY",
     "HEARD",
     "REPORTS",
     "BYTES",
@@ -106,6 +108,7 @@ function row(driver: Shown): string[] {
     driver.since.replace("T", " ").slice(0, 19),
     harmless(driver.device?.label ?? "-", 40),
     String(failed),
+    standbyText(driver.standby),
     // Nobody is heard who does not run.
     state !== "ready" || heardMs === null ? "-" : `${heardMs} ms ago`,
     rate(driver.reports_per_second, ""),

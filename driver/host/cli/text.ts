@@ -113,3 +113,9 @@ export function formatNumber(value: number): string {
   if (size >= 100) return value.toFixed(0);
   return size >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
+
+/** Whether a driver's next process waits already; `-` from a supervisor that does not say. */
+export function standbyText(standby: boolean | undefined): string {
+  if (standby === undefined) return "-";
+  return standby ? "ready" : "none";
+}

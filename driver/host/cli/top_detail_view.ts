@@ -6,14 +6,9 @@
  */
 
 import type { Json } from "../../driver.ts";
-import { columns, formatNumber, harmless } from "./text.ts";
+import { columns, formatNumber, harmless, standbyText } from "./text.ts";
 import type { TopLog } from "./top_answers.ts";
-import {
-  durationText,
-  standbyText,
-  stateText,
-  styleOf,
-} from "./top_list_view.ts";
+import { durationText, stateText, styleOf } from "./top_list_view.ts";
 import type { TopRow } from "./top_model.ts";
 import { plainLine, type ScreenLine, type ScreenSize } from "./top_screen.ts";
 
@@ -133,7 +128,10 @@ function factRows({ row }: TopDetailView): string[][] {
         ? `, next attempt in ${durationText(driver.next_attempt_ms)}`
         : ""),
     ],
-    ["standby", driver.standby === undefined ? "" : standbyText(driver)],
+    [
+      "standby",
+      driver.standby === undefined ? "" : standbyText(driver.standby),
+    ],
     [
       "heartbeat",
       `${number(driver.heartbeat_age_ms)} ms ago, loop ${

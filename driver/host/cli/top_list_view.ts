@@ -6,7 +6,7 @@
  */
 
 import { cellsOf, fitCells } from "./cells.ts";
-import { formatNumber, harmless } from "./text.ts";
+import { formatNumber, harmless, standbyText } from "./text.ts";
 import type { TopDriver, TopStatus } from "./top_answers.ts";
 import type { TopRow, TopSort } from "./top_model.ts";
 import type { LineStyle, ScreenLine, ScreenSize } from "./top_screen.ts";
@@ -77,12 +77,6 @@ export function styleOf(
 export function stateText({ state, degraded }: TopDriver): string {
   const shown = harmless(state, 20);
   return typeof degraded === "string" ? `${shown} (degraded)` : shown;
-}
-
-/** Whether its next process waits already, in a word. */
-export function standbyText({ standby }: TopDriver): string {
-  if (standby === undefined) return "-";
-  return standby ? "ready" : "none";
 }
 
 function headLines(view: TopListView): ScreenLine[] {
@@ -200,7 +194,7 @@ const COLUMNS: readonly Column[] = [
     side: "left",
     dispensable: 8,
     yieldsToCause: true,
-    text: ({ driver }) => standbyText(driver),
+    text: ({ driver }) => standbyText(driver.standby),
   },
 ];
 /** What is left of the line, if it is at least so much. */
