@@ -172,7 +172,7 @@ export class EndpointCounters {
     const { delivered, cancelled, failed } = input.counters;
     this.#ended.completed += delivered;
     this.#ended.cancelled += cancelled;
-    if (input.failure !== undefined) this.#ended[input.failure] += failed;
+    this.#ended[failedAs(input.failure)] += failed;
   }
 
   /** An output that is over counts as a sum only. */
@@ -181,7 +181,7 @@ export class EndpointCounters {
     const { counters } = output;
     this.#ended.completed += counters.delivered;
     this.#ended.cancelled += counters.cancelled;
-    this.#ended[output.failure ?? "error"] += counters.failed;
+    this.#ended[failedAs(output.failure)] += counters.failed;
     this.#bytesOut += counters.transferredBytes;
   }
 }
@@ -295,6 +295,17 @@ const NOTHING: InputCounters = {
   inFlight: 0,
   held: 0,
 };
+
+/**
+ * How failed transfers count of an input or output that ended so. How each of
+ * them failed is told nowhere: they count as the one that ended it. What its
+ * owner stopped, or what ended as `cancelled`, by a close or its own source, was
+ * ended by none of them: one that failed on its way back is an `error` then, for
+ * what was cancelled is counted by itself.
+ */
+function failedAs(end: TransferStatus | undefined): TransferStatus {
+  return end === undefined || end === "cancelled" ? "error" : end;
+}
 
 /** Isochronous data lie in their packets' places, with gaps between them. */
 function lengthOf({ data, packets }: Report): number {

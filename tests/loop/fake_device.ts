@@ -135,14 +135,15 @@ export class FakeRing implements InputRing {
     if (this.#held.length === 0) this.#tellEnd();
   }
 
-  /** The input ends by itself. */
+  /** The input ends by itself, which is told when nothing is held. */
   end(status: TransferStatus): void {
     if (this.isOver) return;
     this.isOver = true;
     this.#failed++;
     this.#cancelled += this.#inFlight - 1;
     this.#inFlight = 0;
-    this.options.onEnd(outcomeOf(status));
+    this.#end = outcomeOf(status);
+    if (this.#held.length === 0) this.#tellEnd();
   }
 
   stop(): Promise<void> {
